@@ -1,0 +1,30 @@
+"""Acoustic front-ends: one table, one line for each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .base import FrontEnd
+from .logmel import LogMel
+
+FRONT_ENDS: dict[str, type[FrontEnd]] = {
+    "logmel": LogMel,
+}
+
+
+def front_end(name: str, sample_rate: int, **parameters: Any) -> FrontEnd:
+    """Make a front-end of the table.
+
+    Raises
+    ------
+    ValueError
+        If the name is not in the table.
+    """
+    try:
+        kind = FRONT_ENDS[name]
+    except KeyError:
+        raise ValueError(f"unknown front-end {name!r}; known front-ends: {', '.join(sorted(FRONT_ENDS))}.") from None
+    return kind(sample_rate=sample_rate, **parameters)
+
+
+__all__ = ["FRONT_ENDS", "FrontEnd", "front_end"]
