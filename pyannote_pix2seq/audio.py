@@ -1,0 +1,318 @@
+"""Read any audio file as 16 kHz mono float32, block by block, without FFmpeg and without loading it whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import soundfile
+import soxr
+from pyannote.core import Segment
+
+SAMPLE_RATE = 16000  # Hz
+READABLE = "WAV, FLAC, OGG, Opus, MP3, AIFF, AU, CAF or W64"
+
+_READ = 1 << 16  # frames decoded at a time: 1.4 s at 44.1 kHz
+_CUT = re.compile(r"^ *(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)  # in libsndfile's log of a header
+_OPEN_ENDED = 0x7FFFF000  # writers to a pipe put a size at or above this when they cannot know it
+
+Source = str | Path | BinaryIO | Mapping[str, Any] | tuple[str | Path, Segment]
+
+
+class Recording:
+    """Audio that can be read again and again as consecutive blocks of 16 kHz mono samples.
+
+    Made by `open_audio`.
+
+    Attributes
+    ----------
+    name : str
+        What error messages call it.
+    uri : str
+        Name of the recording in annotations.
+    num_samples : int
+        Number of samples at 16 kHz, as the header has it. (The header of an MP3 file may only estimate it.)
+    """
+
+    def __init__(self, name: str, uri: str, num_samples: int, native: Callable[[], Iterator[np.ndarray]], rate: int):
+        self.name = name
+        self.uri = uri
+        self.num_samples = num_samples
+        self._native = native
+        self._rate = rate
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return self.num_samples / SAMPLE_RATE
+
+    def blocks(self, num_samples: int = 10 * SAMPLE_RATE) -> Iterator[np.ndarray]:
+        """Consecutive blocks of `num_samples` samples, the last one shorter.
+
+        Returns
+        -------
+        blocks : iterator of (sample,) float32 array
+            The same samples whatever the size of the blocks.
+
+        Raises
+        ------
+        ValueError
+            If a sample is not a finite number, or the file ends before its header says so.
+        """
+        return rechunk(resample(self._native(), self._rate, self.name), num_samples)
+
+    def read(self) -> np.ndarray:
+        """All samples: (sample,) float32."""
+        return _join(list(self.blocks()))
+
+
+def open_audio(source: Source) -> Recording:
+    """Open audio of any supported kind.
+
+    Parameters
+    ----------
+    source : path, file object, mapping or (path, Segment)
+        A mapping has `audio` (a path or a file object open for reading bytes) or `waveform`, (channel, sample),
+        with `sample_rate`, in Hz; and may have `uri`, and `channel` (from 0) to read one channel instead of the
+        mean of all. `(path, Segment)` is a part of a file, in seconds.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not audio, or damaged; the message names the file and the reason.
+    """
+    if isinstance(source, tuple):
+        return _open_part(*source)
+    if not isinstance(source, Mapping):
+        source = {"audio": source}
+    if "waveform" in source:
+        return _open_waveform(source)
+    if "audio" not in source:
+        raise ValueError(f"audio needs the key 'audio' or 'waveform'; got {', '.join(map(repr, source)) or 'no key'}.")
+    return _open_file(source)
+
+
+def resample(blocks: Iterable[np.ndarray], rate: int, name: str = "audio") -> Iterator[np.ndarray]:
+    """Mono blocks at any sample rate to 16 kHz; the result does not depend on how the input is cut.
+
+    Parameters
+    ----------
+    blocks : iterable of (sample,) float array
+    rate : int
+        Sample rate of the blocks, in Hz.
+    name : str
+        What error messages call the audio.
+
+    Raises
+    ------
+    ValueError
+        If a sample is NaN or infinite: the message names the first bad second.
+    """
+    stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32") if rate != SAMPLE_RATE else None
+    num_in = num_out = 0
+    for block in blocks:
+        block = np.ascontiguousarray(block, dtype=np.float32)
+        finite = np.isfinite(block)
+        if not finite.all():
+            second = (num_in + int(np.argmin(finite))) / rate
+            raise ValueError(f"{name}: the sample at {second:.3f} s is not a finite number (NaN or infinite).")
+        num_in += len(block)
+        block = stream.resample_chunk(block) if stream else block
+        num_out += len(block)
+        yield block
+    if stream:
+        # the resampler rounds the total its own way: up to one sample more or less than we promise
+        tail = stream.resample_chunk(np.zeros(0, np.float32), last=True)
+        missing = resampled_length(num_in, rate) - num_out
+        yield np.pad(tail, (0, max(missing - len(tail), 0)))[: max(missing, 0)]
+
+
+def resampled_length(num_samples: int, rate: int) -> int:
+    """Number of 16 kHz samples that `num_samples` samples at another rate become (rounded up: audio never vanishes)."""
+    return -(-num_samples * SAMPLE_RATE // rate)
+
+
+def rechunk(blocks: Iterable[np.ndarray], num_samples: int) -> Iterator[np.ndarray]:
+    """Cut a stream of blocks anew, into blocks of `num_samples`; the last one may be shorter, none is empty."""
+    kept: list[np.ndarray] = []
+    size = 0
+    for block in blocks:
+        kept.append(block)
+        size += len(block)
+        if size >= num_samples:
+            whole = _join(kept)
+            for start in range(0, size - num_samples + 1, num_samples):
+                yield whole[start : start + num_samples]
+            # a copy, lest a short rest keeps a long block alive
+            kept, size = [whole[size - size % num_samples :].copy()], size % num_samples
+    if size:
+        yield _join(kept)
+
+
+def _join(blocks: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+
+
+def _open_part(path: str | Path, segment: Segment) -> Recording:
+    """Part of a file. Read from the file's start, so that the samples are those of the whole file."""
+    if not isinstance(segment, Segment):
+        raise ValueError(f"a part of a file is (path, Segment(start, end)); got ({path!r}, {segment!r}).")
+    whole = open_audio(path)
+    start, end = (max(round(t * SAMPLE_RATE), 0) for t in segment)
+    start, end = min(start, whole.num_samples), min(end, whole.num_samples)
+
+    def native() -> Iterator[np.ndarray]:
+        position = 0
+        for block in whole.blocks():
+            yield block[max(start - position, 0) : max(end - position, 0)]
+            position += len(block)
+            if position >= end:
+                return
+
+    return Recording(f"{whole.name} {segment}", whole.uri, max(end - start, 0), native, SAMPLE_RATE)
+
+
+def _open_waveform(source: Mapping[str, Any]) -> Recording:
+    uri = str(source.get("uri") or "waveform")
+    rate = source.get("sample_rate")
+    if rate is None or rate <= 0 or rate != int(rate):
+        raise ValueError(f"{uri}: 'waveform' needs its 'sample_rate', in Hz; got {rate!r}.")
+    waveform = source["waveform"]
+    if hasattr(waveform, "detach"):  # a torch tensor, named by what it does so that torch need not be imported
+        waveform = waveform.detach().cpu().numpy()
+    waveform = np.asarray(waveform)
+    if waveform.ndim != 2:
+        raise ValueError(f"{uri}: 'waveform' must be (channel, sample); got shape {waveform.shape}.")
+    if not np.issubdtype(waveform.dtype, np.floating):
+        raise ValueError(f"{uri}: 'waveform' must be floating point, full scale at 1.0; got {waveform.dtype}.")
+    mix = _mixer(uri, waveform.shape[0], source.get("channel"))
+
+    def native() -> Iterator[np.ndarray]:
+        for start in range(0, waveform.shape[1], _READ):
+            yield mix(waveform[:, start : start + _READ].T)
+
+    return Recording(uri, uri, resampled_length(waveform.shape[1], int(rate)), native, int(rate))
+
+
+def _open_file(source: Mapping[str, Any]) -> Recording:
+    audio = source["audio"]
+    if isinstance(audio, (str, Path)):
+        name, stem = str(audio), Path(audio).stem
+        _check_path(Path(audio))
+    elif hasattr(audio, "read") and hasattr(audio, "seek"):
+        name = stem = str(getattr(audio, "name", "stream"))
+    else:
+        raise ValueError(f"audio must be a path, a file object or a mapping; got {type(audio).__name__}.")
+
+    with _sound_file(audio, name) as file:
+        rate, num_frames, num_channels = file.samplerate, file.frames, file.channels
+        complete = _promises_length(audio, file)
+        _check_complete(audio, name, file)
+    mix = _mixer(name, num_channels, source.get("channel"))
+
+    def native() -> Iterator[np.ndarray]:
+        num_read = 0
+        with _sound_file(audio, name) as file:
+            while True:
+                try:
+                    block = file.read(_READ, dtype="float32", always_2d=True)
+                except soundfile.LibsndfileError as error:
+                    raise _damaged(name, num_read / rate, error.error_string) from None
+                if not len(block):
+                    break
+                num_read += len(block)
+                yield mix(block)
+        if complete and num_read < num_frames - rate // 10:
+            raise _damaged(name, num_read / rate, f"its header promises {num_frames / rate:.2f} s")
+
+    return Recording(name, str(source.get("uri") or stem), resampled_length(num_frames, rate), native, rate)
+
+
+def _mixer(name: str, num_channels: int, channel: int | None) -> Callable[[np.ndarray], np.ndarray]:
+    """(sample, channel) -> (sample,): one channel, or the mean of all."""
+    if channel is None:
+        return lambda block: block[:, 0] if num_channels == 1 else block.mean(axis=1)
+    if not 0 <= channel < num_channels:
+        raise ValueError(f"{name}: there is no channel {channel}; its channels are 0 to {num_channels - 1}.")
+    return lambda block: block[:, channel]
+
+
+def _sound_file(audio: str | Path | BinaryIO, name: str) -> soundfile.SoundFile:
+    if not isinstance(audio, (str, Path)):
+        audio.seek(0)
+    try:
+        return soundfile.SoundFile(audio)
+    except soundfile.LibsndfileError as error:
+        raise ValueError(f"{name}: cannot be read as {READABLE} ({error.error_string.rstrip('.')}).") from None
+
+
+def _damaged(name: str, seconds: float, reason: str) -> ValueError:
+    return ValueError(f"{name}: truncated or damaged: it ends after {seconds:.2f} s ({reason.rstrip('.')}).")
+
+
+def _check_path(path: Path) -> None:
+    """Refuse what the sound library would report in other words, or noisily."""
+    if path.is_dir():
+        raise ValueError(f"{path}: is a folder, not an audio file.")
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: there is no such file.")
+    try:
+        with path.open("rb") as file:
+            head = file.read(1 << 12)
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror}).") from None
+    if not head:
+        raise ValueError(f"{path}: the file is empty.")
+    # libsndfile believes the suffix .mp3, and its decoder then complains on stderr about each byte
+    if path.suffix.lower() == ".mp3" and not re.search(rb"ID3|\xff[\xe0-\xff]|RIFF|OggS|fLaC", head):
+        raise ValueError(f"{path}: cannot be read as {READABLE} (no MP3 frame in it).")
+
+
+def _promises_length(audio: str | Path | BinaryIO, file: soundfile.SoundFile) -> bool:
+    """Whether the number of frames was written by the encoder, not estimated from the size of the file."""
+    if file.format != "MP3":
+        return True
+    return any(tag in _bytes(audio, 0, 1 << 20) for tag in (b"Xing", b"Info", b"VBRI"))
+
+
+def _check_complete(audio: str | Path | BinaryIO, name: str, file: soundfile.SoundFile) -> None:
+    """Raise when the end of the file is missing, where the sound library would silently read what is there."""
+    seconds = file.frames / file.samplerate
+    for written, there in _CUT.findall(file.extra_info):
+        if int(there) < int(written) < _OPEN_ENDED:
+            raise _damaged(name, seconds, f"{int(written) - int(there)} bytes are missing")
+    if "does not match value from 'ds64' chunk" in file.extra_info:
+        raise _damaged(name, seconds, "shorter than its header says")
+    if file.format in ("WAV", "WAVEX") and not file.frames and "Unknown chunk marker" in file.extra_info:
+        raise _damaged(name, 0.0, "its header was never completed: it says 0 samples")
+    if file.format == "OGG":
+        size = _size(audio)
+        tail = _bytes(audio, max(size - (1 << 17), 0), 1 << 17)  # an Ogg page has at most 65,307 bytes
+        page = tail.rfind(b"OggS")
+        header = tail[page : page + 27]
+        sizes = tail[page + 27 : page + 27 + header[26]] if len(header) == 27 else b""
+        if len(header) < 27 or len(sizes) < header[26] or page + 27 + len(sizes) + sum(sizes) > len(tail):
+            raise _damaged(name, seconds, "its last Ogg page is cut")
+
+
+def _size(audio: str | Path | BinaryIO) -> int:
+    if isinstance(audio, (str, Path)):
+        return Path(audio).stat().st_size
+    return audio.seek(0, 2)
+
+
+def _bytes(audio: str | Path | BinaryIO, start: int, count: int) -> bytes:
+    if isinstance(audio, (str, Path)):
+        with open(audio, "rb") as file:
+            file.seek(start)
+            return file.read(count)
+    position = audio.tell()
+    audio.seek(start)
+    content = audio.read(count)
+    audio.seek(position)
+    return content

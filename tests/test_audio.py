@@ -1,0 +1,190 @@
+"""Laws of `pyannote_pix2seq.audio`."""
+
+import io
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from pyannote.core import Segment
+from pyannote.database import ProtocolFile
+
+from pyannote_pix2seq.audio import SAMPLE_RATE, open_audio, rechunk, resample
+
+FORMATS = {  # suffix: format, subtype, sample rates
+    "wav": ("WAV", "PCM_16", (8000, 16000, 44100, 48000)),
+    "flac": ("FLAC", "PCM_16", (8000, 16000, 44100, 48000)),
+    "ogg": ("OGG", "VORBIS", (8000, 16000, 44100, 48000)),
+    "opus": ("OGG", "OPUS", (8000, 16000, 48000)),
+    "mp3": ("MP3", "MPEG_LAYER_III", (8000, 16000, 44100, 48000)),
+}
+CASES = [(suffix, rate) for suffix, (_, _, rates) in FORMATS.items() for rate in rates]
+assert len(CASES) == 19
+
+
+def tone(rate, seconds=2.0, frequency=440.0, amplitude=0.5):
+    return (amplitude * np.sin(2 * np.pi * frequency * np.arange(round(rate * seconds)) / rate)).astype(np.float32)
+
+
+def write(path, samples, rate, suffix=None):
+    format, subtype, _ = FORMATS[suffix or path.suffix[1:]]
+    soundfile.write(path, samples, rate, format=format, subtype=subtype)
+    return path
+
+
+def level(samples, frequency=440.0):
+    """Amplitude of a tone in samples at 16 kHz."""
+    wave = np.exp(-2j * np.pi * frequency * np.arange(len(samples)) / SAMPLE_RATE)
+    return 2 * abs(np.mean(samples * wave))
+
+
+@pytest.mark.parametrize("num_channels", [1, 2])
+@pytest.mark.parametrize(("suffix", "rate"), CASES)
+def test_every_format_and_rate_becomes_16_khz_mono(tmp_path, suffix, rate, num_channels):
+    samples = np.stack([tone(rate)] * num_channels, axis=1)
+    recording = open_audio(write(tmp_path / f"call.{suffix}", samples, rate))
+    read = recording.read()
+    assert read.dtype == np.float32 and read.ndim == 1
+    assert abs(len(read) - 2 * SAMPLE_RATE) <= 1
+    assert len(read) == recording.num_samples
+    assert recording.uri == "call"
+    assert level(read[4000:-4000]) == pytest.approx(0.5, abs=0.04)  # MP3 loses a little
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"])
+def test_every_sample_width_reads_the_same_sound(tmp_path, subtype):
+    soundfile.write(tmp_path / "a.wav", tone(SAMPLE_RATE), SAMPLE_RATE, subtype=subtype)
+    np.testing.assert_allclose(open_audio(tmp_path / "a.wav").read(), tone(SAMPLE_RATE), atol=0.02)
+
+
+@given(st.lists(st.integers(1, 3000), max_size=20), st.integers(1, 5000))
+def test_rechunk_keeps_every_sample(sizes, num_samples):
+    whole = np.arange(sum(sizes), dtype=np.float32)
+    blocks = list(rechunk(np.split(whole, np.cumsum(sizes)), num_samples))
+    assert all(len(block) == num_samples for block in blocks[:-1])
+    assert not blocks or 0 < len(blocks[-1]) <= num_samples
+    np.testing.assert_array_equal(np.concatenate([np.zeros(0), *blocks]), whole)
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 16000, 44100, 48000])
+def test_block_size_changes_nothing(tmp_path, rate):
+    noise = np.random.default_rng(0).standard_normal(rate * 5 + 17).astype(np.float32) * 0.1
+    recording = open_audio(write(tmp_path / "a.flac", noise, rate))
+    whole = recording.read()
+    for size in (160, 1000, 123_457):
+        np.testing.assert_array_equal(np.concatenate(list(recording.blocks(size))), whole)
+    for cut in (1, 999, 70_000):  # nor does the cut of what comes in
+        pieces = resample(np.split(noise[: rate // 2], range(cut, rate // 2, cut)), rate)
+        np.testing.assert_array_equal(np.concatenate(list(pieces)), np.concatenate(list(resample([noise[: rate // 2]], rate))))
+
+
+@given(st.integers(0, 3000), st.sampled_from([8000, 11025, 16000, 22050, 44100, 96000]))
+def test_number_of_samples_is_known_in_advance(num_samples, rate):
+    recording = open_audio({"waveform": np.zeros((1, num_samples), np.float32), "sample_rate": rate})
+    assert len(recording.read()) == recording.num_samples
+    assert (recording.num_samples == 0) == (num_samples == 0)
+
+
+def test_every_kind_of_source_reads_the_same_samples(tmp_path):
+    path = write(tmp_path / "a.wav", tone(SAMPLE_RATE), SAMPLE_RATE)
+    expected = open_audio(path).read()
+    waveform = torch.from_numpy(expected)[None]
+    sources = [
+        str(path),
+        {"audio": path},
+        {"audio": path.open("rb")},
+        io.BytesIO(path.read_bytes()),
+        {"waveform": waveform, "sample_rate": SAMPLE_RATE},
+        {"waveform": waveform.numpy(), "sample_rate": SAMPLE_RATE},
+        ProtocolFile({"uri": "a", "audio": path}),
+    ]
+    for source in sources:
+        recording = open_audio(source)
+        np.testing.assert_array_equal(recording.read(), expected)
+        np.testing.assert_array_equal(recording.read(), expected)  # and again
+    part = open_audio((path, Segment(0.5, 1.25)))
+    np.testing.assert_array_equal(part.read(), expected[8000:20000])
+    assert part.num_samples == 12000
+
+
+def test_channels_are_averaged_or_chosen(tmp_path):
+    left, right = tone(SAMPLE_RATE), tone(SAMPLE_RATE, frequency=1000.0)
+    path = write(tmp_path / "a.wav", np.stack([left, right], axis=1), SAMPLE_RATE)
+    for source in ({"audio": path}, {"waveform": np.stack([left, right]), "sample_rate": SAMPLE_RATE}):
+        np.testing.assert_allclose(open_audio(source).read(), (left + right) / 2, atol=1e-4)
+        np.testing.assert_allclose(open_audio({**source, "channel": 1}).read(), right, atol=1e-4)
+        with pytest.raises(ValueError, match="no channel 2; its channels are 0 to 1"):
+            open_audio({**source, "channel": 2})
+
+
+@pytest.mark.parametrize("num_samples", [0, 1, 800])
+def test_very_short_audio_is_fine(tmp_path, num_samples):
+    path = write(tmp_path / "a.wav", np.zeros(num_samples), SAMPLE_RATE)
+    assert open_audio(path).read().shape == (num_samples,)
+
+
+def test_what_is_not_audio_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nothing.wav: there is no such file"):
+        open_audio(tmp_path / "nothing.wav")
+    with pytest.raises(ValueError, match="is a folder"):
+        open_audio(tmp_path)
+    for suffix in ("wav", "mp3", "flac"):
+        empty, text = tmp_path / f"empty.{suffix}", tmp_path / f"text.{suffix}"
+        empty.touch()
+        text.write_text("these are words, not sound\n" * 100)
+        with pytest.raises(ValueError, match=f"empty.{suffix}: the file is empty"):
+            open_audio(empty)
+        with pytest.raises(ValueError, match=f"text.{suffix}: cannot be read as WAV, FLAC"):
+            open_audio(text)
+    with pytest.raises(ValueError, match="'audio' or 'waveform'; got 'uri'"):
+        open_audio({"uri": "a"})
+    with pytest.raises(ValueError, match="path, a file object or a mapping; got int"):
+        open_audio(3)
+
+
+@pytest.mark.parametrize("suffix", list(FORMATS))
+def test_truncated_files_are_refused(tmp_path, suffix):
+    noise = np.random.default_rng(0).standard_normal(SAMPLE_RATE * 20).astype(np.float32) * 0.1
+    path = write(tmp_path / f"a.{suffix}", noise, SAMPLE_RATE)
+    content = path.read_bytes()
+    for part in (0.3, 0.7, 0.95):
+        path.write_bytes(content[: round(len(content) * part)])
+        with pytest.raises(ValueError, match=f"a.{suffix}: (truncated or damaged|cannot be read)"):
+            open_audio(path).read()
+
+
+def test_a_wav_written_to_a_pipe_has_no_length_and_is_read_whole(tmp_path):
+    path = write(tmp_path / "a.wav", tone(SAMPLE_RATE), SAMPLE_RATE)
+    content = bytearray(path.read_bytes())
+    for size in (0xFFFFFFFF, 0x7FFFFFFF):
+        content[40:44] = size.to_bytes(4, "little")
+        path.write_bytes(content)
+        assert len(open_audio(path).read()) == 2 * SAMPLE_RATE
+    content[40:44] = bytes(4)  # a recorder that was killed
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="never completed"):
+        open_audio(path)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_the_first_bad_second_is_named(tmp_path, bad):
+    for rate in (8000, 16000):
+        samples = tone(rate, seconds=12.0)
+        samples[rate * 7 + rate // 2 :: 100] = bad
+        soundfile.write(tmp_path / "a.wav", samples, rate, subtype="FLOAT")
+        for source in (tmp_path / "a.wav", {"waveform": samples[None], "sample_rate": rate, "uri": "a.wav"}):
+            with pytest.raises(ValueError, match=r"a.wav: the sample at 7.500 s is not a finite number"):
+                open_audio(source).read()
+
+
+def test_waveforms_are_checked():
+    with pytest.raises(ValueError, match=r"\(channel, sample\); got shape \(5,\)"):
+        open_audio({"waveform": np.zeros(5), "sample_rate": 16000})
+    with pytest.raises(ValueError, match="'sample_rate', in Hz; got None"):
+        open_audio({"waveform": np.zeros((1, 5))})
+    with pytest.raises(ValueError, match="floating point"):
+        open_audio({"waveform": np.zeros((1, 5), np.int16), "sample_rate": 16000})
+    with pytest.raises(ValueError, match="part of a file"):
+        open_audio(("a.wav", 3.0))
