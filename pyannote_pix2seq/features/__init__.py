@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from .base import FrontEnd
+from .learned import LearnedFilterbank
 from .logmel import LogMel
 
 FRONT_ENDS: dict[str, type[FrontEnd]] = {
+    "learned": LearnedFilterbank,
     "logmel": LogMel,
 }
 
