@@ -16,7 +16,8 @@ SAMPLE_RATE = 16000  # Hz
 READABLE = "WAV, FLAC, OGG, Opus, MP3, AIFF, AU, CAF or W64"
 
 _READ = 1 << 16  # frames decoded at a time: 1.4 s at 44.1 kHz
-_CUT = re.compile(r"^ *(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)  # in libsndfile's log of a header
+# in libsndfile's log of a header: more bytes promised than there are
+_CUT = re.compile(r"^ *(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
 _OPEN_ENDED = 0x7FFFF000  # writers to a pipe put a size at or above this when they cannot know it
 
 Source = str | Path | BinaryIO | Mapping[str, Any] | tuple[str | Path, Segment]

@@ -1,0 +1,133 @@
+"""`Diarization`: what the pipeline returns."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TextIO
+
+from pyannote.core import Annotation, Segment
+from pyannote.core.utils.types import LabelGenerator, TrackName
+
+from .prompts import SpeakerMemory
+
+
+class Diarization(Annotation):
+    """Who spoke when: an `Annotation` that also knows how sure it is, and the voices it met.
+
+    It has the attributes of the output of pyannote's own `SpeakerDiarization` pipeline, so that whatever takes
+    that or an `Annotation` takes this.
+
+    Parameters
+    ----------
+    uri : str, optional
+    modality : str, optional
+
+    Attributes
+    ----------
+    confidence : dict
+        How sure the model is of each track, from 0 to 1.
+    memory : SpeakerMemory
+        The voices met: give it to the pipeline with the next file, and the labels go on.
+    """
+
+    def __init__(self, uri: str | None = None, modality: str | None = None):
+        super().__init__(uri=uri, modality=modality)
+        self.confidence: dict[TrackName, float] = {}
+        self.memory = SpeakerMemory()
+
+    @property
+    def speaker_diarization(self) -> Diarization:
+        """Itself."""
+        return self
+
+    @property
+    def exclusive_speaker_diarization(self) -> Diarization:
+        """One speaker at a time, as transcription needs it.
+
+        Of overlapping turns, the one that began first keeps the floor; of those that began together, the longer.
+        """
+        turns = sorted(self.itertracks(yield_label=True), key=lambda t: (t[0].start, -t[0].end))
+        exclusive = self._with_what_is_known(self.empty())
+        now = float("-inf")
+        for segment, track, label in turns:  # by start: whoever comes later gets only what is left
+            if segment.end > now:
+                rest = Segment(max(segment.start, now), segment.end)
+                if rest:
+                    exclusive[rest, track] = label
+                    now = segment.end
+        return exclusive
+
+    def serialize(self) -> dict[str, Any]:
+        """As a dictionary ready for JSON.
+
+        Returns
+        -------
+        serialized : dict
+            `diarization` and `exclusive_diarization`: lists of `start` and `end` (seconds, to the millisecond),
+            `speaker` and `confidence`.
+        """
+
+        def turns(diarization: Diarization) -> list[dict[str, Any]]:
+            return [
+                {
+                    "start": round(segment.start, 3),
+                    "end": round(segment.end, 3),
+                    "speaker": label,
+                    "confidence": round(self.confidence[track], 3) if track in self.confidence else None,
+                }
+                for segment, track, label in diarization.itertracks(yield_label=True)
+            ]
+
+        return {"diarization": turns(self), "exclusive_diarization": turns(self.exclusive_speaker_diarization)}
+
+    def to_rttm(self) -> str:
+        """RTTM. Its columns are set apart by spaces, so spaces inside of names become underscores."""
+        plain: Annotation = Annotation(uri=re.sub(r"\s", "_", self.uri) if self.uri else None)
+        for segment, track, label in self.itertracks(yield_label=True):
+            plain[segment, track] = re.sub(r"\s", "_", str(label))
+        return plain.to_rttm()
+
+    def write_rttm(self, file: TextIO) -> None:
+        file.write(self.to_rttm())
+
+    # what pyannote.core derives from an annotation keeps what is known about its tracks
+
+    def _with_what_is_known(self, derived: Diarization) -> Diarization:
+        derived.confidence = dict(self.confidence)
+        derived.memory = self.memory
+        return derived
+
+    def copy(self) -> Diarization:
+        return self._with_what_is_known(super().copy())
+
+    def crop(self, *args: Any, **kwargs: Any) -> Diarization:
+        return self._with_what_is_known(super().crop(*args, **kwargs))
+
+    def subset(self, *args: Any, **kwargs: Any) -> Diarization:
+        return self._with_what_is_known(super().subset(*args, **kwargs))
+
+    def rename_labels(
+        self, mapping: dict | None = None, generator: LabelGenerator = "string", copy: bool = True
+    ) -> Diarization:
+        before = {(segment, track): label for segment, track, label in self.itertracks(yield_label=True)}
+        renamed = super().rename_labels(mapping=mapping, generator=generator, copy=copy)
+        if mapping is None:
+            mapping = {before[segment, track]: label for segment, track, label in renamed.itertracks(yield_label=True)}
+        renamed.memory = renamed.memory.rename(mapping)
+        return renamed
+
+    def support(self, collar: float = 0.0) -> Diarization:
+        """As in `Annotation`; the confidence of a joined track is the mean over its parts, by duration."""
+        support = super().support(collar)
+        support.memory = self.memory
+        parts = [
+            (segment, label, self.confidence[track])
+            for segment, track, label in self.itertracks(yield_label=True)
+            if track in self.confidence
+        ]
+        for segment, track, label in support.itertracks(yield_label=True):
+            inside = [(part.duration, c) for part, other, c in parts if other == label and part in segment]
+            total = sum(duration for duration, _ in inside)
+            if total:
+                support.confidence[track] = sum(duration * c for duration, c in inside) / total
+        return support
