@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,7 +58,7 @@ def test_merge_keeps_activity_and_leaves_gaps(turns):
     assert activity(merged) == activity(turns)
     for speaker in {turn.speaker for turn in merged}:
         own = [turn for turn in merged if turn.speaker == speaker]
-        assert all(before.end < after.start for before, after in zip(own, own[1:], strict=False))
+        assert all(before.end < after.start for before, after in pairwise(own))
 
 
 @given(any_turns(), st.integers(0, 5))
@@ -65,7 +67,7 @@ def test_merge_closes_short_gaps_only(turns, gap):
     assert activity(turns) <= activity(merged)
     for speaker in {turn.speaker for turn in merged}:
         own = [turn for turn in merged if turn.speaker == speaker]
-        assert all(after.start - before.end > gap for before, after in zip(own, own[1:], strict=False))
+        assert all(after.start - before.end > gap for before, after in pairwise(own))
 
 
 @given(any_turns())

@@ -133,6 +133,12 @@ def test_samples_follow_the_probabilities():
     np.testing.assert_allclose(counts / 2000, probabilities, atol=0.04)
 
 
+def test_each_position_has_its_own_draw():
+    choose, flat = Sampling(), torch.zeros(1, 100)
+    drawn = {choose(flat, [Hypothesis(window=0, tokens=(0,) * length)])[0][1] for length in range(50)}
+    assert len(drawn) > 25
+
+
 @given(batch=batches())
 def test_sampling_among_one_is_greedy(batch):
     assert_same(search(*batch), search(*batch, choose=Sampling(top_k=1, temperature=3.0, seed=7)))

@@ -1,0 +1,1 @@
+"""Hydra configuration of `pyannote-audio-train`: one folder for each group."""
