@@ -124,13 +124,14 @@ def test_sampling_repeats_with_its_seed_and_leaves_other_generators_alone(batch,
     assert np.array_equal(np.random.get_state()[1], before_numpy)
 
 
-def test_samples_follow_the_probabilities():
-    probabilities = torch.tensor([0.5, 0.3, 0.2, 0.0])
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_samples_follow_the_probabilities(temperature):
+    log_probabilities = torch.tensor([0.5, 0.3, 0.2, 0.0]).log()
     counts = np.zeros(4)
     for seed in range(2000):
-        ((_, token),) = Sampling(seed=seed)(probabilities.log()[None], [Hypothesis(window=0)])
+        ((_, token),) = Sampling(temperature, seed=seed)(log_probabilities[None], [Hypothesis(window=0)])
         counts[token] += 1
-    np.testing.assert_allclose(counts / 2000, probabilities, atol=0.04)
+    np.testing.assert_allclose(counts / 2000, (log_probabilities / temperature).softmax(-1), atol=0.04)
 
 
 def test_each_position_has_its_own_draw():
