@@ -1,6 +1,7 @@
 """Voices of the eSpeak NG engine: speakers that need no download.
 
-Each has a voice, language, pitch and rate of its own. They are no substitute for recordings, and good enough for examples, tests and first experiments.
+Each has a voice, language, pitch and rate of its own. They are no substitute for recordings, and good enough for
+examples, tests and first experiments.
 """
 
 from __future__ import annotations
