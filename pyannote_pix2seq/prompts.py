@@ -199,7 +199,9 @@ def prompt(
     return lay_out([voice.clip[:length] for voice in voices], [voice.label for voice in voices], grid, sample_rate)
 
 
-def clearest(turns: Sequence[Turn], speaker: int, grid: TimeGrid, longest: float = LONGEST_CLIP) -> list[tuple[int, int]]:
+def clearest(
+    turns: Sequence[Turn], speaker: int, grid: TimeGrid, longest: float = LONGEST_CLIP
+) -> list[tuple[int, int]]:
     """Where to hear a speaker best: stretches in which nobody else talks, the longest first.
 
     Parameters
@@ -222,7 +224,7 @@ def clearest(turns: Sequence[Turn], speaker: int, grid: TimeGrid, longest: float
     for turn in turns:
         (own if turn.speaker == speaker else others)[turn.start : turn.end] = True
     edges = np.flatnonzero(np.diff(np.concatenate([[False], own & ~others, [False]])))
-    stretches = sorted(zip(edges[::2].tolist(), edges[1::2].tolist()), key=lambda s: s[0] - s[1])
+    stretches = sorted(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True), key=lambda s: s[0] - s[1])
     taken, left = [], _steps(longest, grid)
     for start, end in stretches:
         if left <= 0 or end - start < _steps(SHORTEST_STRETCH, grid):
@@ -268,10 +270,12 @@ def remember(
         pieces = [waveform[start * samples : end * samples] for start, end in stretches]
         clip = np.concatenate([np.zeros(0, np.float32), *pieces])
         seconds = len(clip) / sample_rate
+        if seconds < SHORTEST_CLIP:
+            clip, seconds = clip[:0], 0.0
         heard = Voice(
             label=labels[speaker],
-            clip=clip if seconds >= SHORTEST_CLIP else clip[:0],
-            quality=min(seconds, SATURATION) * float(np.average(sure, weights=steps)) if seconds >= SHORTEST_CLIP else 0.0,
+            clip=clip,
+            quality=min(seconds, SATURATION) * float(np.average(sure, weights=steps)),
             duration=sum(steps) * grid.resolution,
             last_heard=memory.num_chunks,
         )

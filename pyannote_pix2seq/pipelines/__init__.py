@@ -1,0 +1,5 @@
+"""File -> diarization."""
+
+from .prompted_speaker_diarization import PromptedSpeakerDiarization
+
+__all__ = ["PromptedSpeakerDiarization"]

@@ -1,0 +1,328 @@
+"""The fold over the chunks of one file: prompt, decode, name, remember.
+
+    state, buffer -> `ask` -> window -> (search) -> `answer` -> state
+
+Nothing here decodes: whoever drives the fold may decode windows of many files together, or wait for more audio.
+Offline and live use are the same fold. Time is counted in grid steps from the start of the file.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from ..decoding.roster import Roster
+from ..decoding.rules import Rule, window_rules
+from ..decoding.search import Decoded
+from ..prompts import Prompt, SpeakerMemory, lay_out, prompt, remember, step_samples
+from ..tokens import decode, triplets
+from ..turns import TimeGrid, Turn
+from ..vocabulary import Vocabulary
+from .chunking import Buffer, Chunk, next_chunk
+from .stitching import EDGE_GAP, ChunkTurns, continued, free_label, in_file, name_newcomers
+
+SILENCE = 1e-4  # -80 dB of full scale: what stays below holds no speech, and no model need be asked
+NUM_CANDIDATES = 4  # chunks kept at hand to be read again when the file has too few speakers
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What stays the same over a file.
+
+    Parameters
+    ----------
+    vocabulary : Vocabulary
+    grid : TimeGrid
+        Of a window.
+    sample_rate : int
+        In Hz.
+    max_turns : int
+        Turns that can be written in one window.
+    longest : int
+        Longest chunk, in steps.
+    step : float
+        From one chunk to the next, as a ratio of the chunk.
+    prompt_duration : float
+        Longest prompt of one voice, in seconds.
+    min_duration_steps : int
+        Shortest turn, in steps.
+    min_speakers : int
+    max_speakers : int or None
+        In the file.
+    """
+
+    vocabulary: Vocabulary
+    grid: TimeGrid
+    sample_rate: int
+    max_turns: int
+    longest: int
+    step: float
+    prompt_duration: float
+    min_duration_steps: int
+    min_speakers: int
+    max_speakers: int | None
+
+    @property
+    def step_samples(self) -> int:
+        return step_samples(self.grid, self.sample_rate)
+
+
+def speaker_bounds(num: int | None, least: int | None, most: int | None) -> tuple[int, int | None]:
+    """Bounds of the number of speakers in a file, checked."""
+    for name, value in (("num_speakers", num), ("min_speakers", least), ("max_speakers", most)):
+        if value is None:
+            continue
+        try:
+            whole = operator.index(value)
+        except TypeError:
+            raise ValueError(f"{name} must be a whole number; got {value!r}.") from None
+        if whole < 1:
+            raise ValueError(f"{name} must be at least 1; got {value}.")
+    if num is not None and not (least or num) <= num <= (most or num):
+        raise ValueError(f"num_speakers={num} does not lie between min_speakers={least} and max_speakers={most}.")
+    if least is not None and most is not None and least > most:
+        raise ValueError(f"min_speakers={least} is more than max_speakers={most}.")
+    return num or least or 0, num or most
+
+
+class Window(NamedTuple):
+    """What the search is given."""
+
+    waveform: np.ndarray  # (sample,): prompts and chunk, padded with zeros to the duration of the grid
+    rules: list[Rule]
+    forced: list[int]
+
+
+class Question(NamedTuple):
+    """A chunk to decode."""
+
+    chunk: Chunk
+    samples: np.ndarray  # (sample,) of the chunk
+    prompt: Prompt
+    window: Window | None  # None: silence
+
+
+class Candidate(NamedTuple):
+    """A chunk that may be read again."""
+
+    number: int  # of the chunk
+    question: Question
+    speech: int  # steps of turns found in it
+    newcomers: tuple[str, ...]  # labels first used in it
+
+
+class State(NamedTuple):
+    """What is carried from chunk to chunk."""
+
+    memory: SpeakerMemory
+    chunks: tuple[ChunkTurns, ...] = ()
+    labels: tuple[str, ...] = ()  # who has spoken in this file
+    candidates: tuple[Candidate, ...] = ()
+
+    @property
+    def position(self) -> int:
+        """Step at which the next chunk starts."""
+        return self.chunks[-1].chunk.keep if self.chunks else 0
+
+
+def ask(state: State, buffer: Buffer, settings: Settings) -> Question | None:
+    """Prompt the next chunk; None at the end of the audio."""
+    grid, step = settings.grid, settings.step_samples
+    # one label is kept free for a newcomer, unless there is only one
+    most = max(settings.vocabulary.num_speakers - 1, 1)
+    prompts = prompt(state.memory, grid, settings.sample_rate, most, settings.prompt_duration)
+    room = min(grid.num_steps - prompts.first_step, settings.longest)
+    samples = buffer.peek(room * step + 1)  # one more, to know whether this is the end
+    if not len(samples):
+        return None
+    left = -(-len(samples) // step) if len(samples) <= room * step else None
+    chunk = next_chunk(state.position, room, settings.step, left)
+    samples = samples[: room * step] - samples[: room * step].mean()
+    return Question(chunk, samples, prompts, _window(prompts, samples, state, settings))
+
+
+def answer(state: State, question: Question, decoded: Decoded | None, settings: Settings) -> State:
+    """State after a chunk was decoded; `decoded` is None for silence."""
+    chunk, first = question.chunk, len(question.prompt.labels)
+    turns, confidences = _read(decoded, question.prompt, settings.vocabulary)
+    if turns and first + len(turns) >= settings.max_turns and turns[-1].start > 0:
+        # there may be more turns than could be written: believe what came before the last one, go on from there
+        chunk = chunk._replace(keep=min(chunk.keep, chunk.start + turns[-1].start))
+    turns, confidences, num_newcomers = _believe(turns, confidences, chunk, first)
+    newcomers = range(first, first + num_newcomers)
+    unprompted = _unprompted(state, question.prompt)
+    gap = round(EDGE_GAP / settings.grid.resolution)
+    known = continued(turns, newcomers, state.chunks[-1] if state.chunks else None, unprompted, gap)
+    taken = {*state.memory.labels, *state.labels}
+    names = name_newcomers(newcomers, known, taken, _budget(state, settings), unprompted)
+    labels = [*question.prompt.labels, *names]
+    found = in_file(turns, confidences, labels, chunk)
+    speech, new = sum(t.end - t.start for t in turns), tuple(name for name in names if name not in state.labels)
+    candidate = Candidate(len(state.chunks), question, speech, new)
+    wanted = settings.min_speakers and turns
+    return State(
+        memory=remember(
+            state.memory, question.samples, turns, confidences, labels, settings.grid, settings.sample_rate
+        ),
+        chunks=(*state.chunks, found),
+        labels=tuple(dict.fromkeys([*state.labels, *found.labels])),
+        candidates=_best([*state.candidates, candidate]) if wanted else state.candidates,
+    )
+
+
+def ask_again(state: State, settings: Settings) -> tuple[Question, State] | None:
+    """When the file ended with too few speakers: its chunk with the most speech, to be decoded with more of them.
+
+    Returns
+    -------
+    question : Question
+    state : State
+        With this chunk as its first candidate; chunks that cannot host another speaker are no longer candidates.
+    """
+    missing = settings.min_speakers - len(state.labels)
+    if missing <= 0:
+        return None
+    for i, candidate in enumerate(state.candidates):
+        question = candidate.question
+        # only who speaks in this file is prompted again: the newcomers must not be taken for anybody else
+        step = settings.step_samples
+        kept = [
+            (label, question.prompt.waveform[turn.start * step : turn.end * step])
+            for label, turn in zip(question.prompt.labels, question.prompt.turns, strict=True)
+            if label in state.labels
+        ]
+        known, clips = [label for label, _ in kept], [clip for _, clip in kept]
+        num_first = len(candidate.newcomers)
+        room = settings.vocabulary.num_speakers - len(known) - num_first
+        if room > 0:
+            prompts = lay_out(clips, known, settings.grid, settings.sample_rate)
+            window = _window(prompts, question.samples, state, settings, num_first + min(missing, room))
+            asked = question._replace(prompt=prompts, window=window)
+            return asked, state._replace(candidates=state.candidates[i:])
+    return None
+
+
+def answer_again(state: State, question: Question, decoded: Decoded | None, settings: Settings) -> State:
+    """State after its first candidate was decoded again."""
+    candidate, rest = state.candidates[0], state.candidates[1:]
+    before = state.chunks[candidate.number]
+    turns, confidences = _read(decoded, question.prompt, settings.vocabulary)
+    turns, confidences, num_newcomers = _believe(turns, confidences, before.chunk, len(question.prompt.labels))
+    names = _recognise(turns, len(question.prompt.labels), num_newcomers, before, candidate.newcomers, state)
+    labels = [*question.prompt.labels, *names]
+    found = in_file(turns, confidences, labels, before.chunk)
+    chunks = (*state.chunks[: candidate.number], found, *state.chunks[candidate.number + 1 :])
+    return State(
+        memory=remember(
+            state.memory, question.samples, turns, confidences, labels, settings.grid, settings.sample_rate
+        ),
+        chunks=chunks,
+        labels=tuple(dict.fromkeys(label for chunk in chunks for label in chunk.labels)),
+        candidates=rest,
+    )
+
+
+def _window(
+    prompts: Prompt, samples: np.ndarray, state: State, settings: Settings, num_newcomers: int | None = None
+) -> Window | None:
+    """Prompts and chunk with the rules of the file; `num_newcomers` unprompted speakers exactly, when given."""
+    if not np.abs(samples).max() > SILENCE:
+        return None
+    waveform = np.zeros(settings.grid.num_steps * settings.step_samples, np.float32)
+    waveform[: len(prompts.waveform)] = prompts.waveform
+    waveform[len(prompts.waveform) :][: len(samples)] = samples
+    num_prompted = len(prompts.labels)
+    rules = window_rules(
+        settings.vocabulary,
+        first_step=prompts.first_step,
+        last_step=prompts.first_step + -(-len(samples) // settings.step_samples),
+        min_speakers=num_prompted + (num_newcomers or 0),
+        max_turns=max(settings.max_turns, num_prompted + 1),
+        min_duration_steps=settings.min_duration_steps,
+    )
+    budget = _budget(state, settings) if num_newcomers is None else num_newcomers
+    if budget is not None:
+        if num_newcomers is None:
+            budget += len(_unprompted(state, prompts))  # without budget, somebody unknown must be one of them
+        members = frozenset(i for i, label in enumerate(prompts.labels) if label in state.labels)
+        rules.append(Roster(settings.vocabulary, members, budget, num_prompted))
+    return Window(waveform, rules, triplets(prompts.turns, settings.vocabulary))
+
+
+def _budget(state: State, settings: Settings) -> int | None:
+    """How many more speakers the file may have."""
+    return None if settings.max_speakers is None else max(settings.max_speakers - len(state.labels), 0)
+
+
+def _unprompted(state: State, prompts: Prompt) -> list[str]:
+    """Who has spoken in the file and is not prompted, the most recent first."""
+    absent = [label for label in state.labels if label not in prompts.labels]
+    return sorted(absent, key=lambda label: state.memory[label].last_heard, reverse=True)
+
+
+def _read(decoded: Decoded | None, prompts: Prompt, vocabulary: Vocabulary) -> tuple[list[Turn], list[float]]:
+    """Turns counted from the start of the chunk, and their confidences: the geometric mean of three probabilities."""
+    if decoded is None:
+        return [], []
+    num_prompted, first = len(prompts.turns), prompts.first_step
+    turns = [Turn(t.start - first, t.end - first, t.speaker) for t in decode(decoded.tokens, vocabulary)[num_prompted:]]
+    probabilities = np.reshape(decoded.probabilities[3 * num_prompted :], (-1, 3))
+    return turns, np.cbrt(probabilities.prod(axis=1)).tolist()
+
+
+def _believe(
+    turns: Sequence[Turn], confidences: Sequence[float], chunk: Chunk, num_prompted: int
+) -> tuple[list[Turn], list[float], int]:
+    """Turns up to the step from which the next chunk reads, newcomers renumbered, and the number of newcomers."""
+    length = chunk.keep - chunk.start
+    pairs = [
+        (turn._replace(end=min(turn.end, length)), confidence)
+        for turn, confidence in zip(turns, confidences, strict=True)
+        if turn.start < length
+    ]
+    arrived = sorted({turn.speaker for turn, _ in pairs if turn.speaker >= num_prompted})
+    rank = {speaker: num_prompted + i for i, speaker in enumerate(arrived)}
+    believed = [turn._replace(speaker=rank.get(turn.speaker, turn.speaker)) for turn, _ in pairs]
+    return believed, [confidence for _, confidence in pairs], len(arrived)
+
+
+def _best(candidates: list[Candidate]) -> tuple[Candidate, ...]:
+    return tuple(sorted(candidates, key=lambda candidate: candidate.speech, reverse=True)[:NUM_CANDIDATES])
+
+
+def _recognise(
+    turns: Sequence[Turn],
+    num_prompted: int,
+    num_newcomers: int,
+    before: ChunkTurns,
+    labels: Sequence[str],
+    state: State,
+) -> list[str]:
+    """Name newcomers of a chunk that was decoded again: the first labels by overlap, new ones for the others."""
+    names: dict[int, str] = {}
+    overlaps = [
+        (
+            sum(
+                max(min(new.end + before.chunk.start, old.end) - max(new.start + before.chunk.start, old.start), 0)
+                for new in turns
+                for old in before.turns
+                if new.speaker == num_prompted + i and old.label == label
+            ),
+            -i,
+            label,
+        )
+        for i in range(num_newcomers)
+        for label in labels
+    ]
+    for _, i, label in sorted(overlaps, reverse=True):
+        if -i not in names and label not in names.values():
+            names[-i] = label
+    taken = {*state.memory.labels, *state.labels}
+    for i in range(num_newcomers):
+        if i not in names:
+            names[i] = free_label({*taken, *names.values()})
+    return [names[i] for i in range(num_newcomers)]

@@ -1,0 +1,342 @@
+"""`PromptedSpeakerDiarization`: who spoke when, chunk by chunk, with the voices met so far as prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pyannote.audio import Pipeline
+from pyannote.audio.pipelines.utils import get_model
+from pyannote.database import ProtocolFile
+from pyannote.metrics.diarization import DiarizationErrorRate
+from pyannote.pipeline.parameter import Uniform
+
+from ..audio import SAMPLE_RATE, Recording, Source, open_audio, rechunk, resample
+from ..decoding.search import Decoded, search
+from ..diarization import Diarization
+from ..prompts import SpeakerMemory
+from .chunking import Buffer
+from .enrolment import enrol
+from .fold import Settings, speaker_bounds
+from .job import Job
+from .stitching import stitch
+
+OPTIONS = ("num_speakers", "min_speakers", "max_speakers", "speakers", "memory", "hook")
+
+
+class PromptedSpeakerDiarization(Pipeline):
+    """Speaker diarization by a sequence model.
+
+    A file is read in chunks. In front of each, the model hears a few seconds of every speaker met so far, so that
+    labels persist from chunk to chunk, and from file to file when `memory` is handed on.
+
+    Parameters
+    ----------
+    model : Model, str, Path or mapping
+        A `Pix2Seq`, or what `Model.from_pretrained` takes.
+    chunk_duration : float, optional
+        Longest chunk, in seconds. By default, whatever the prompts leave of the model's window.
+    step : float
+        From the start of a chunk to that of the next one, as a ratio of the chunk; what a chunk has behind it is
+        context only.
+    batch_size : int
+        Number of files that are decoded together when a list of files is given.
+    token : str or bool, optional
+        Token of the Hugging Face hub, for models that are there.
+    cache_dir : Path or str, optional
+        Where downloads are kept.
+
+    Hyper-parameters
+    ----------------
+    min_duration_on : float
+        Shorter turns are not written, in seconds.
+    min_duration_off : float
+        Shorter gaps within the speech of one speaker are filled, in seconds.
+    prompt_duration : float
+        Longest prompt of one voice, in seconds.
+
+    Usage
+    -----
+    >>> pipeline = Pipeline.from_pretrained(pyannote_pix2seq.pretrained())
+    >>> diarization = pipeline("call.wav", num_speakers=2)
+    >>> for turn, speaker in diarization:
+    ...     print(f"{turn.start:.1f} {turn.end:.1f} {speaker}")
+    """
+
+    def __init__(
+        self,
+        model: Any = None,
+        chunk_duration: float | None = None,
+        step: float = 1.0,
+        batch_size: int = 32,
+        token: str | bool | None = None,
+        cache_dir: Path | str | None = None,
+        **unknown: Any,
+    ):
+        super().__init__()
+        if unknown:  # a key of config.yaml: Python's own TypeError would not list the known ones
+            known = "model, chunk_duration, step, batch_size"
+            raise ValueError(f"unknown parameter {', '.join(map(repr, unknown))}; known parameters: {known}.")
+        if model is None:
+            raise ValueError("this pipeline needs a model: a Pix2Seq, or what Model.from_pretrained takes.")
+        if isinstance(model, (str, Path, Mapping)):
+            model = get_model(dict(model) if isinstance(model, Mapping) else str(model), token, cache_dir)
+        if not hasattr(model, "read") or not hasattr(model, "write"):
+            raise ValueError(f"this pipeline needs a Pix2Seq model; got {type(model).__name__}.")
+        if not 0 < step <= 1:
+            raise ValueError(f"step is a ratio of the chunk, above 0 and at most 1; got {step}.")
+        if chunk_duration is not None and not model.grid.resolution <= chunk_duration:
+            raise ValueError(f"chunk_duration must be at least {model.grid.resolution} s; got {chunk_duration}.")
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1; got {batch_size}.")
+        self.model = model.eval()
+        self.chunk_duration = chunk_duration
+        self.step = step
+        self.batch_size = batch_size
+        self.min_duration_on = Uniform(0.0, 0.5)
+        self.min_duration_off = Uniform(0.0, 1.0)
+        self.prompt_duration = Uniform(1.0, 5.0)
+        self.instantiate(self.default_parameters())
+
+    def default_parameters(self) -> dict[str, float]:
+        return {"min_duration_on": 0.0, "min_duration_off": 0.0, "prompt_duration": 3.0}
+
+    def classes(self) -> Iterator[str]:
+        """SPEAKER_00, SPEAKER_01..."""
+        number = 0
+        while True:
+            yield f"SPEAKER_{number:02d}"
+            number += 1
+
+    def get_metric(self) -> DiarizationErrorRate:
+        """Diarization error rate: no collar, overlap scored."""
+        return DiarizationErrorRate(collar=0.0, skip_overlap=False)
+
+    def get_direction(self) -> str:
+        return "minimize"
+
+    # what upstream does around `apply`, except that it measures each file for its telemetry, which needs FFmpeg
+
+    def prepare_one(self, file: Source, preload: bool = False) -> Mapping:
+        """File as a mapping with its `uri`, and with the preprocessors of the pipeline if it has any."""
+        prepared: Mapping = file if isinstance(file, Mapping) else {"audio": file}
+        if "uri" not in prepared:
+            prepared = {**prepared, "uri": open_audio(file).uri}
+        if hasattr(self, "preprocessors"):
+            prepared = ProtocolFile(prepared, lazy=self.preprocessors)
+        if preload:
+            waveform = torch.from_numpy(open_audio(prepared).read())[None]
+            kept = {key: prepared[key] for key in prepared if key != "channel"}
+            prepared = {**kept, "waveform": waveform, "sample_rate": SAMPLE_RATE}
+        return prepared
+
+    def __call__(self, file: Any, preload: bool = False, **options: Any) -> Any:
+        """Diarize one file, or each of a list.
+
+        Parameters
+        ----------
+        file : path, file object, mapping, or list of these
+            See `audio.open_audio`.
+        preload : bool
+            Read the whole file before the first chunk.
+        **options
+            Those of `apply`, and `progress` for a list.
+
+        Returns
+        -------
+        diarization : Diarization
+            Or, for a list, an iterator of (file, diarization), in the order in which files are finished.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If a file or an option is not usable; the message says which and why.
+        """
+        known = (*OPTIONS, "progress") if isinstance(file, list) else OPTIONS
+        unknown = [name for name in options if name not in known]
+        if unknown:
+            raise ValueError(f"unknown option {', '.join(map(repr, unknown))}; options: {', '.join(known)}.")
+        if not isinstance(file, list):
+            prepared = self.prepare_one(file, preload)
+            return self.apply(prepared, **{**(prepared.get("pipeline_kwargs") or {}), **options})
+        files = [self.prepare_one(f, preload) for f in file]
+        uris = [f["uri"] for f in files]
+        twice = sorted({uri for uri in uris if uris.count(uri) > 1})
+        if twice:
+            raise ValueError(f"files of one list need different URIs; more than one is called {', '.join(twice)}.")
+        self._settings(**_counts(options))  # complain now, not when the first result is asked for
+        return self.apply_batch(files, **options)
+
+    def apply(
+        self,
+        file: Source,
+        num_speakers: int | None = None,
+        min_speakers: int | None = None,
+        max_speakers: int | None = None,
+        speakers: Mapping[str, Source] | None = None,
+        memory: SpeakerMemory | None = None,
+        hook: Callable | None = None,
+    ) -> Diarization:
+        """Diarize one file.
+
+        Parameters
+        ----------
+        file : path, file object or mapping
+            See `audio.open_audio`.
+        num_speakers : int, optional
+            Exact number of speakers. When the file has ended with too few, its chunks with the most speech are read
+            again, with more speakers. (Silence has none, whatever is asked.)
+        min_speakers, max_speakers : int, optional
+            Bounds instead.
+        speakers : mapping, optional
+            Known speakers: a recording of each by name, for instance `{"Alice": "alice.wav"}`, or
+            `("meeting.wav", Segment(3, 9))` for a part of a file. At least half a second of their voice, and no other.
+        memory : SpeakerMemory, optional
+            The `memory` of an earlier diarization: its speakers keep their labels.
+        hook : callable, optional
+            Called with ("chunks", None, file=file, completed=seconds, total=seconds).
+        """
+        settings = self._settings(num_speakers, min_speakers, max_speakers)
+        recording = open_audio(file)
+        job = Job(file, recording.uri, recording, settings, self._known(speakers, memory), self.setup_hook(file, hook))
+        while not job.finished:
+            self._advance([job])
+        return self._result(job)
+
+    def apply_batch(
+        self,
+        files: Iterable[Source],
+        num_speakers: int | None = None,
+        min_speakers: int | None = None,
+        max_speakers: int | None = None,
+        speakers: Mapping[str, Source] | None = None,
+        memory: SpeakerMemory | None = None,
+        hook: Callable | None = None,
+        progress: bool = False,
+    ) -> Iterator[tuple[Source, Diarization]]:
+        """Diarize many files: chunks of different files are decoded together.
+
+        Parameters are those of `apply`, for each file; `pipeline_kwargs` of a file go before its number of speakers.
+
+        Returns
+        -------
+        results : iterator of (file, Diarization)
+            In the order in which files are finished.
+        """
+        known = self._known(speakers, memory)
+        common = {"num_speakers": num_speakers, "min_speakers": min_speakers, "max_speakers": max_speakers}
+
+        def start(file: Source) -> Job:
+            own = file.get("pipeline_kwargs") or {} if isinstance(file, Mapping) else {}
+            recording = open_audio(file)
+            settings = self._settings(**{**common, **_counts(own)})
+            return Job(file, recording.uri, recording, settings, known, self.setup_hook(file, hook))
+
+        waiting = _tracked(files, progress)
+        jobs: list[Job] = []
+        while jobs := [*jobs, *map(start, islice(waiting, self.batch_size - len(jobs)))]:
+            self._advance(jobs)
+            for job in jobs:
+                if job.finished:
+                    yield job.file, self._result(job)
+            jobs = [job for job in jobs if not job.finished]
+
+    def stream(
+        self,
+        blocks: Iterable[np.ndarray],
+        sample_rate: int = SAMPLE_RATE,
+        num_speakers: int | None = None,
+        min_speakers: int | None = None,
+        max_speakers: int | None = None,
+        speakers: Mapping[str, Source] | None = None,
+        memory: SpeakerMemory | None = None,
+        uri: str = "stream",
+    ) -> Iterator[Diarization]:
+        """Diarize audio as it comes in.
+
+        Parameters
+        ----------
+        blocks : iterable of (sample,) or (channel, sample) array
+            Of any length; audio is decoded whenever there is enough of it for a chunk.
+        sample_rate : int
+            Of the blocks, in Hz.
+        num_speakers, min_speakers, max_speakers, speakers, memory
+            As in `apply`.
+        uri : str
+
+        Returns
+        -------
+        diarizations : iterator of Diarization
+            Everything up to now, after each chunk. The last one is what `apply` returns for the same audio in a file.
+        """
+        settings = self._settings(num_speakers, min_speakers, max_speakers)
+        mono = (np.mean(np.atleast_2d(block), axis=0) for block in blocks)
+        live = Buffer(rechunk(resample(mono, sample_rate, uri), SAMPLE_RATE))
+        job = Job(None, uri, live, settings, self._known(speakers, memory), self.setup_hook({"uri": uri}))
+        while not job.finished:
+            self._advance([job])
+            if not job.finished or not job.state.chunks:
+                yield self._result(job)
+
+    def _advance(self, jobs: list[Job]) -> None:
+        """One more chunk of each."""
+        asked = [(job, question) for job in jobs if (question := job.ask()) is not None]
+        windows = [question.window for _, question in asked if question.window is not None]
+        decoded: Iterator[Decoded] = iter(())
+        if windows:
+            waveforms = torch.from_numpy(np.stack([window.waveform for window in windows]))[:, None]
+            rules, forced = [window.rules for window in windows], [window.forced for window in windows]
+            decoded = iter(search(self.model, waveforms, rules, forced))
+        for job, question in asked:
+            job.answer(question, None if question.window is None else next(decoded))
+
+    def _settings(
+        self, num_speakers: int | None = None, min_speakers: int | None = None, max_speakers: int | None = None
+    ) -> Settings:
+        minimum, maximum = speaker_bounds(num_speakers, min_speakers, max_speakers)
+        grid = self.model.grid
+        longest = grid.num_steps if self.chunk_duration is None else grid.step(self.chunk_duration)
+        return Settings(
+            vocabulary=self.model.vocabulary,
+            grid=grid,
+            sample_rate=SAMPLE_RATE,
+            max_turns=self.model.hparams.max_turns,
+            longest=longest,
+            step=self.step,
+            prompt_duration=self.prompt_duration,
+            min_duration_steps=max(grid.step(self.min_duration_on), 1),
+            min_speakers=minimum,
+            max_speakers=maximum,
+        )
+
+    def _known(self, speakers: Mapping[str, Source] | None, memory: SpeakerMemory | None) -> SpeakerMemory:
+        """Memory with the named speakers enrolled."""
+        settings = self._settings(max_speakers=1)
+
+        def listen(recording: Recording) -> SpeakerMemory:
+            job = Job(None, recording.uri, recording, settings, SpeakerMemory(), self.setup_hook({}))
+            while not job.finished:
+                self._advance([job])
+            return job.state.memory
+
+        return enrol(SpeakerMemory() if memory is None else memory, {} if speakers is None else speakers, listen)
+
+    def _result(self, job: Job) -> Diarization:
+        return stitch(job.state.chunks, self.model.grid, self.min_duration_off, job.duration, job.state.memory, job.uri)
+
+
+def _counts(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: options[name] for name in ("num_speakers", "min_speakers", "max_speakers") if name in options}
+
+
+def _tracked(files: Iterable[Source], progress: bool) -> Iterator[Source]:
+    if not progress:
+        return iter(files)
+    from rich.console import Console
+    from rich.progress import track
+
+    return iter(track(list(files), "files", console=Console(stderr=True)))

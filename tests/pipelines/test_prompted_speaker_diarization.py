@@ -1,0 +1,312 @@
+"""Laws of the pipeline, with an oracle for a model."""
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyannote.core import Segment
+from pyannote.database import ProtocolFile
+
+from pyannote_pix2seq.diarization import Diarization
+from pyannote_pix2seq.pipelines import PromptedSpeakerDiarization
+from pyannote_pix2seq.turns import TimeGrid, Turn, in_order_of_arrival, merge, to_annotation
+from tests.pipelines.oracle import Oracle, conversation, tone
+
+RATE = 16000
+EDGE = 5  # steps: gaps up to that are closed where a chunk ends
+
+
+@st.composite
+def conversations(draw, max_speakers=4):
+    """Turns of speakers who each introduce themselves for at least 1.2 s before anybody talks over them."""
+    turns, now = [], draw(st.integers(0, 100))
+    num_speakers = draw(st.integers(1, max_speakers))
+    for speaker in range(num_speakers):
+        length = draw(st.integers(60, 250))
+        turns.append(Turn(now, now + length, speaker))
+        now += length + draw(st.integers(0, 100))
+        for _ in range(draw(st.integers(0, 4))):
+            start, length = now + draw(st.integers(-40, 150)), draw(st.integers(5, 300))
+            turns.append(Turn(max(start, turns[-1].start), start + length, draw(st.integers(0, speaker))))
+            now = max(now, start + length)
+        now += EDGE + 1
+    return in_order_of_arrival(merge((t for t in turns if t.start < t.end), gap=EDGE))[0]
+
+
+def example():
+    """Five minutes of three speakers."""
+    rng = np.random.default_rng(1)
+    turns, now = [Turn(20, 150, 0), Turn(160, 300, 1), Turn(310, 420, 2)], 430
+    while now < 300 * 50:
+        length = int(rng.integers(40, 400))
+        turns.append(Turn(now, now + length, int(rng.integers(3))))
+        now += length + int(rng.integers(-30, 60))
+    return in_order_of_arrival(merge((t for t in turns), gap=EDGE))[0]
+
+
+def audio(turns, num_steps=None):
+    num_steps = max((t.end for t in turns), default=50) + 37 if num_steps is None else num_steps
+    return {"waveform": torch.from_numpy(conversation(turns, num_steps))[None], "sample_rate": RATE, "uri": "call"}
+
+
+def found(diarization):
+    """(start, end, label) in steps."""
+    return [
+        (round(segment.start * 50, 6), round(segment.end * 50, 6), label)
+        for segment, _, label in diarization.itertracks(yield_label=True)
+    ]
+
+
+def expected(turns):
+    return found(to_annotation(turns, [f"SPEAKER_{i:02d}" for i in range(24)], TimeGrid(30.0, 1500)))
+
+
+def make(duration=12.0, num_speakers=5, max_turns=64, **parameters):
+    return PromptedSpeakerDiarization(Oracle(duration, num_speakers, max_turns), **parameters)
+
+
+@settings(max_examples=60)
+@given(
+    conversations(),
+    st.one_of(st.none(), st.floats(2.5, 12.0)),
+    st.sampled_from([0.5, 0.77, 0.95, 1.0]),
+    st.sampled_from([12.0, 18.0, 30.0]),
+)
+def test_an_oracle_makes_no_error_whatever_the_chunks(turns, chunk_duration, step, duration):
+    pipeline = make(duration, chunk_duration=chunk_duration, step=step)
+    diarization = pipeline(audio(turns))
+    assert found(diarization) == expected(turns)
+    assert all(0.99 < diarization.confidence[track] <= 1 for _, track in diarization.itertracks())
+    assert diarization.memory.labels == tuple(f"SPEAKER_{i:02d}" for i in range(max(t.speaker for t in turns) + 1))
+
+
+def test_turns_that_do_not_fit_into_one_window_are_found_in_the_next():
+    turns = [Turn(20 * i, 20 * i + 12, i % 2) for i in range(5, 200)]
+    turns = in_order_of_arrival([Turn(0, 60, 0), Turn(64, 99, 1), *turns])[0]
+    assert found(make(max_turns=7)(audio(turns))) == expected(turns)
+
+
+@settings(max_examples=15)
+@given(conversations(), st.sampled_from([8000, 16000]), st.data())
+def test_the_blocks_of_a_stream_change_nothing(turns, rate, data):
+    pipeline = make()
+    file = audio(turns)
+    if rate == 8000:
+        file = {**file, "waveform": file["waveform"][:, ::2], "sample_rate": 8000}
+    samples = file["waveform"][0].numpy()
+    cuts = data.draw(st.lists(st.integers(0, len(samples)), max_size=20))
+    blocks = np.split(samples, sorted(cuts))
+    *_, last = pipeline.stream(blocks, sample_rate=rate, uri="call")
+    offline = pipeline(file)
+    assert last == offline and last.confidence == offline.confidence and last.uri == offline.uri
+    assert last.memory.labels == offline.memory.labels
+
+
+def test_a_stream_grows_and_never_needs_the_future():
+    turns = example()
+    heard = 0
+
+    def blocks():
+        nonlocal heard
+        samples = conversation(turns, turns[-1].end)
+        for start in range(0, len(samples), 1600):
+            heard = start + 1600
+            yield samples[start:heard]
+
+    before = Diarization()
+    for update in make().stream(blocks()):
+        end = update.get_timeline().extent().end
+        assert end <= heard / RATE + 1e-6
+        settled = max(len(before) - 3, 0)  # whoever was cut by the edge of the chunk goes on
+        assert found(update)[:settled] == found(before)[:settled]
+        before = update
+    assert found(update) == expected(turns)
+
+
+def test_stereo_blocks_and_empty_streams():
+    turns = [Turn(10, 100, 0), Turn(100, 200, 1)]
+    samples = conversation(turns, 250)
+    *_, last = make().stream([np.stack([samples, samples])])
+    assert found(last) == expected(turns)
+    assert [found(d) for d in make().stream([])] == [[]]
+    with pytest.raises(ValueError, match="stream: the sample at 0.500 s is not a finite number"):
+        list(make().stream([np.zeros(8000), np.full(5, np.nan)]))
+
+
+def test_a_batch_is_the_same_as_one_by_one(tmp_path):
+    rng = np.random.default_rng(0)
+    files = []
+    for i in range(5):
+        turns = [t for t in example() if t.end < rng.integers(200, 6000)]
+        files.append({**audio(turns), "uri": f"file{i}", "number": i})
+    pipeline = make(batch_size=3)
+    results = {f["uri"]: (f, d) for f, d in pipeline(files)}
+    assert set(results) == {f["uri"] for f in files}
+    assert max(pipeline.model.batch_sizes) == 3
+    for file in files:
+        given_back, diarization = results[file["uri"]]
+        assert given_back["number"] == file["number"]
+        alone = pipeline(file)
+        assert diarization == alone and diarization.confidence == alone.confidence and diarization.uri == file["uri"]
+    with pytest.raises(ValueError, match="more than one is called file0"):
+        pipeline([files[0], files[0]])
+    [(_, one)] = pipeline([{**files[0], "pipeline_kwargs": {"max_speakers": 1}}], progress=True)
+    assert len(one.labels()) == 1
+
+
+def test_every_kind_of_file_gives_the_same(tmp_path):
+    turns = [Turn(10, 100, 0), Turn(100, 200, 1)]
+    path = tmp_path / "call.wav"
+    soundfile.write(path, conversation(turns, 250), RATE, subtype="FLOAT")
+    pipeline = make()
+    for file in (path, str(path), {"audio": path}, path.open("rb"), ProtocolFile({"uri": "call", "audio": str(path)})):
+        assert found(pipeline(file)) == expected(turns)
+        assert found(pipeline(file, preload=True)) == expected(turns)
+    assert pipeline(path).uri == "call"
+    pipeline.preprocessors = {"audio": str(tmp_path / "{uri}.wav")}
+    assert found(pipeline({"uri": "call"})) == expected(turns)
+
+
+@pytest.mark.parametrize("num_samples", [0, 1, 800, 100_000, 1_000_000])
+@pytest.mark.parametrize("offset", [0.0, 0.25])
+def test_silence_and_next_to_nothing_give_an_empty_result(num_samples, offset):
+    file = {"waveform": torch.full((1, num_samples), offset), "sample_rate": RATE}
+    for options in ({}, {"num_speakers": 2}):
+        diarization = make()(file, **options)
+        assert isinstance(diarization, Diarization) and not diarization and not diarization.labels()
+
+
+def test_memory_continues_labels():
+    pipeline = make()
+    monday = [Turn(0, 100, 3), Turn(110, 200, 1)]
+    tuesday = [Turn(0, 100, 1), Turn(110, 200, 2), Turn(210, 300, 3)]
+    first = pipeline(audio(monday))
+    second = pipeline(audio(tuesday), memory=first.memory)
+    assert [label for *_, label in found(first)] == ["SPEAKER_00", "SPEAKER_01"]
+    assert [label for *_, label in found(second)] == ["SPEAKER_01", "SPEAKER_02", "SPEAKER_00"]
+    assert first.memory.labels == ("SPEAKER_00", "SPEAKER_01")  # not touched
+    third = pipeline(audio(tuesday), memory=second.memory)
+    assert found(third) == found(second)
+
+
+def test_more_speakers_than_the_vocabulary():
+    turns = [Turn(150 * i, 150 * i + 100, i) for i in range(20)]
+    diarization = make(num_speakers=3)(audio(turns))
+    assert found(diarization) == expected(turns)
+    assert len(diarization.memory) == 20
+
+
+def test_known_speakers_are_named(tmp_path):
+    soundfile.write(tmp_path / "alice.wav", tone(2, 2 * RATE), RATE)
+    whole = conversation([Turn(0, 100, 0), Turn(200, 300, 1)], 300)
+    soundfile.write(tmp_path / "meeting.wav", whole, RATE)
+    turns = [
+        Turn(0, 100, 0),
+        Turn(100, 200, 1),
+        Turn(200, 300, 2),
+        *(Turn(t.start + 320, t.end + 320, t.speaker) for t in example()),
+    ]
+    speakers = {"Bob": (tmp_path / "meeting.wav", Segment(3, 6)), "Alice": tmp_path / "alice.wav"}
+    diarization = make()(audio(turns), speakers=speakers)
+    names = {"SPEAKER_00": "SPEAKER_00", "SPEAKER_01": "Bob", "SPEAKER_02": "Alice"}
+    assert found(diarization) == [(s, e, names[label]) for s, e, label in expected(turns)]
+    assert make()(audio(turns), speakers={}).labels() == ["SPEAKER_00", "SPEAKER_01", "SPEAKER_02"]
+
+
+def test_enrolment_names_the_speaker_whose_clip_is_of_no_use(tmp_path):
+    def message(clip):
+        soundfile.write(tmp_path / "clip.wav", clip, RATE)
+        with pytest.raises(ValueError, match="speaker 'Alice'") as error:
+            make()(audio([Turn(0, 100, 0)]), speakers={"Alice": tmp_path / "clip.wav"})
+        return str(error.value)
+
+    assert "no speech in" in message(np.zeros(3 * RATE))
+    assert "0.40 s of speech" in message(conversation([Turn(30, 50, 0)], 100))
+    with pytest.raises(ValueError, match="speaker 'Alice': .*nowhere.wav: there is no such file"):
+        make()(audio([]), speakers={"Alice": tmp_path / "nowhere.wav"})
+    with pytest.raises(ValueError, match="speakers maps names to recordings; got list"):
+        make()(audio([]), speakers=["alice.wav"])
+
+
+@pytest.mark.parametrize("num_speakers", [1, 2, 3, 4, 5, 7])
+@pytest.mark.parametrize("chunk_duration", [None, 4.0])
+def test_the_number_of_speakers_is_a_hard_constraint(num_speakers, chunk_duration):
+    pipeline = make(chunk_duration=chunk_duration)
+    file = audio(example())
+    assert len(pipeline(file, num_speakers=num_speakers).labels()) == num_speakers
+    assert len(pipeline(file, max_speakers=num_speakers).labels()) == min(num_speakers, 3)
+    assert len(pipeline(file, min_speakers=num_speakers).labels()) == max(num_speakers, 3)
+    *_, live = pipeline.stream([file["waveform"][0].numpy()], num_speakers=num_speakers)
+    assert live == pipeline(file, num_speakers=num_speakers).rename_labels({})
+
+
+@settings(max_examples=40)
+@given(conversations(), st.integers(1, 6), st.sampled_from([None, 3.0]), st.booleans())
+def test_the_number_of_speakers_holds_with_known_voices(turns, num_speakers, chunk_duration, known):
+    pipeline = make(chunk_duration=chunk_duration)
+    memory = pipeline(audio([Turn(0, 60, 2), Turn(70, 200, 8), Turn(210, 300, 0)])).memory if known else None
+    diarization = pipeline(audio(turns), memory=memory, num_speakers=num_speakers)
+    assert len(diarization.labels()) == num_speakers
+    for segment in diarization.get_timeline():
+        assert segment.duration > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_speakers": 0}, "num_speakers must be at least 1; got 0"),
+        ({"max_speakers": -1}, "max_speakers must be at least 1; got -1"),
+        ({"num_speakers": 1.5}, "num_speakers must be a whole number; got 1.5"),
+        ({"min_speakers": 3, "max_speakers": 2}, "min_speakers=3 is more than max_speakers=2"),
+        ({"num_speakers": 1, "min_speakers": 2}, "num_speakers=1 does not lie between min_speakers=2"),
+        ({"nun_speakers": 2}, "unknown option 'nun_speakers'; options: num_speakers, min_speakers"),
+        ({"memory": []}, "memory is the `memory` of a Diarization; got list"),
+    ],
+)
+def test_bad_options_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        make()(audio([]), **options)
+    if "memory" not in options:
+        with pytest.raises(ValueError, match=message):
+            make()([audio([])], **options)
+
+
+def test_bad_parameters_are_named():
+    with pytest.raises(ValueError, match="unknown parameter 'chunk'; known parameters: model, chunk_duration"):
+        make(chunk=3)
+    with pytest.raises(ValueError, match="needs a Pix2Seq model; got Linear"):
+        PromptedSpeakerDiarization(torch.nn.Linear(1, 1))
+    with pytest.raises(ValueError, match="needs a model"):
+        PromptedSpeakerDiarization()
+    for step in (0.0, 1.5):
+        with pytest.raises(ValueError, match="step is a ratio"):
+            make(step=step)
+    with pytest.raises(ValueError, match="chunk_duration must be at least"):
+        make(chunk_duration=0.0)
+    with pytest.raises(ValueError, match="parameter 'min_duration' does not exist"):
+        make().instantiate({"min_duration": 1.0})
+
+
+def test_short_gaps_are_filled_and_short_turns_not_written():
+    turns = [Turn(0, 100, 0), Turn(110, 200, 0), Turn(250, 255, 1), Turn(300, 400, 1)]
+    pipeline = make()
+    pipeline.instantiate({"min_duration_on": 0.0, "min_duration_off": 0.25, "prompt_duration": 2.0})
+    assert [(s, e) for s, e, _ in found(pipeline(audio(turns)))] == [(0, 200), (250, 255), (300, 400)]
+    pipeline.instantiate({"min_duration_on": 0.2, "min_duration_off": 0.0, "prompt_duration": 2.0})
+    assert all(end - start >= 10 for start, end, _ in found(pipeline(audio(turns))))
+
+
+def test_hooks_metric_and_direction():
+    calls = []
+    pipeline = make()
+    pipeline(audio(example()), hook=lambda *args, **kwargs: calls.append((*args, kwargs["completed"], kwargs["total"])))
+    completed = [call[2] for call in calls]
+    assert calls[0][:3] == ("chunks", None, 0) and completed == sorted(completed)
+    assert completed[-1] == calls[-1][3] and len({call[3] for call in calls}) == 1
+    reference = to_annotation(example(), "ABC", TimeGrid(30.0, 1500))
+    assert abs(pipeline.get_metric()(reference, pipeline(audio(example())))) < 1e-9
+    assert pipeline.get_direction() == "minimize"
+    assert pipeline.to(torch.device("cpu")) is pipeline
+    assert [label for label, _ in zip(pipeline.classes(), range(2), strict=False)] == ["SPEAKER_00", "SPEAKER_01"]
