@@ -18,7 +18,7 @@ from typing import Any
 SYNCHRONOUS = 2  # espeak_AUDIO_OUTPUT: hand the samples to the callback, return when all is said
 RATE, PITCH = 1, 3  # espeak_PARAMETER: words per minute; 0-100, 50 is the voice's own
 UTF8 = 1
-SEED = 0  # of the engine's own noise (breath, frication)
+SEED = 0  # of the engine's breath noise, which else depends on the clock
 
 
 def main() -> None:

@@ -60,12 +60,11 @@ class Protocol(Source):
 
 
 def _annotation(file: ProtocolFile) -> Annotation:
-    """The reference of a file, inside its annotated part."""
+    """The reference of a file; pyannote.database has cropped it to the annotated part."""
     annotation = file.get("annotation")
     if annotation is None:
         raise ValueError(f"protocol: file {file['uri']!r} has no annotation.")
-    annotated = file.get("annotated")
-    return annotation if annotated is None else annotation.crop(annotated)
+    return annotation
 
 
 def single_speaker_regions(annotation: Annotation) -> list[tuple[float, float, str]]:

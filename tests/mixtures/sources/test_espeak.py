@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import numpy as np
 import pytest
 import soundfile
 
 from pyannote_pix2seq.mixtures.sources import source
-from pyannote_pix2seq.mixtures.sources.espeak import NUM_VOICES, voices
+from pyannote_pix2seq.mixtures.sources.espeak import NUM_VOICES, Voice, voices
 from pyannote_pix2seq.mixtures.sources.sentences import PHRASES
 from pyannote_pix2seq.mixtures.speech_regions import read_speech
 
@@ -44,6 +45,16 @@ def test_rendered_once_and_the_same_everywhere(tmp_path):
     list(source("espeak", num_speakers=3, num_utterances=2, cache=tmp_path / "b"))
     assert files(tmp_path / "a") == files(tmp_path / "b")
     assert len(list((tmp_path / "b").iterdir())) == 3
+
+
+def test_breath_does_not_depend_on_the_clock(tmp_path):
+    engine = source("espeak", num_speakers=1, num_utterances=1)
+    engine.voices = [Voice("male", "en", "whisper", pitch=50, rate=170)]
+    for name in ("now", "later"):
+        engine.cache = tmp_path / name
+        list(engine)
+        time.sleep(1.1)  # the engine's clock counts seconds
+    assert files(tmp_path / "now") == files(tmp_path / "later") != {}
 
 
 def test_a_voice_that_fails_leaves_nothing_behind(tmp_path):
