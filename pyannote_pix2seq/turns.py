@@ -89,7 +89,8 @@ def in_order_of_arrival(turns: Iterable[Turn]) -> tuple[list[Turn], list[int]]:
     """
     ordered = sorted(turns)
     rank = {speaker: i for i, speaker in enumerate(dict.fromkeys(t.speaker for t in ordered))}
-    return [t._replace(speaker=rank[t.speaker]) for t in ordered], list(rank)
+    # sorted once more: turns with the same times stand in the order of the new numbers
+    return sorted(t._replace(speaker=rank[t.speaker]) for t in ordered), list(rank)
 
 
 def from_annotation(

@@ -1,0 +1,59 @@
+"""A bank, a style and effects: everything it takes to make conversations without end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from .bank import Bank
+from .plan import Plan
+from .render import render
+
+
+class Style(Protocol):
+    """How a conversation goes."""
+
+    speeds: Sequence[float]
+
+    def __call__(self, rng: np.random.Generator, bank: Bank, duration: float) -> Plan: ...
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """Conversations without end.
+
+    Parameters
+    ----------
+    bank : Bank
+    style : callable
+        (rng, bank, duration) -> Plan, with `speeds`.
+    effects : sequence
+        In the order in which they are applied; see `effects`.
+    """
+
+    bank: Bank
+    style: Style
+    effects: Sequence[Any] = ()
+
+    def plan(self, rng: np.random.Generator, duration: float, difficulty: float = 1.0) -> Plan:
+        """Draw a mixture of `duration` seconds; difficulty is between 0 and 1."""
+        plan = self.style(rng, self.bank, duration)
+        drawn = [effect.draw(rng, plan, difficulty) for effect in self.effects]
+        return replace(plan, effects=tuple(effect for effect in drawn if effect is not None))
+
+    def render(self, plan: Plan) -> np.ndarray:
+        """Its sound: (sample,) float32."""
+        return render(plan, self.bank)
+
+    @property
+    def num_identities(self) -> int:
+        """Number of voices that can be told apart: every speaker at every speed."""
+        return len(self.bank.speakers) * len(self.style.speeds)
+
+    def identities(self, plan: Plan) -> list[int]:
+        """Number of each voice of a plan, below `num_identities`."""
+        speeds = list(self.style.speeds)
+        return [voice.speaker * len(speeds) + speeds.index(voice.speed) for voice in plan.voices]

@@ -1,0 +1,339 @@
+"""Pix2Seq: a decoder-only transformer that reads audio and writes `start end speaker` triplets.
+
+The idea is that of Pix2Seq for object detection (Chen et al., arXiv 2109.10852); the sequence format is nanodrz's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from pyannote.audio import Model
+from pyannote.audio.core.task import Problem, Resolution, Specifications, Task
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..decoding.rules import window_rules
+from ..decoding.search import search
+from ..features import front_end as make_front_end
+from ..turns import TimeGrid
+from ..vocabulary import Vocabulary
+from .stem import Stem
+from .transformer import Cache, Layer, rotate
+
+
+@dataclass
+class SequenceSpecifications(Specifications):
+    """What a sequence task asks of a model.
+
+    Parameters
+    ----------
+    num_voices : int
+        Number of training speakers that the identity head tells apart; 0 for no such head.
+    """
+
+    num_voices: int = 0
+
+
+@dataclass(frozen=True)
+class State:
+    """What has been read and written so far; never modified in place.
+
+    Attributes
+    ----------
+    activity : (batch, position, speaker) Tensor
+        Frame head: logits of each speaker's activity, speakers in order of arrival.
+    voices : (batch, position, feature) Tensor
+        Unit vectors: who is heard at each audio position.
+    pointers : (batch, step, feature) Tensor
+        What the time tokens are compared with, one for each step of the grid.
+    heard : (batch, position + 1, feature) Tensor
+        Running sum over positions of what was heard, so that a turn's mean costs two look-ups.
+    cache : Cache
+        Keys and values of audio and tokens.
+    num_tokens : int
+        Number of tokens written.
+    recent : (batch, 2) Tensor
+        The last two of them.
+    """
+
+    activity: Tensor
+    voices: Tensor
+    pointers: Tensor
+    heard: Tensor
+    cache: Cache
+    num_tokens: int
+    recent: Tensor
+
+    def select(self, rows: Tensor) -> State:
+        """The state of some rows of the batch."""
+        return State(
+            activity=self.activity[rows],
+            voices=self.voices[rows],
+            pointers=self.pointers[rows],
+            heard=self.heard[rows],
+            cache=Cache(*(tuple(t[rows] for t in tensors) for tensors in self.cache)),
+            num_tokens=self.num_tokens,
+            recent=self.recent[rows],
+        )
+
+
+class Pix2Seq(Model):
+    """Speaker diarization as a sequence.
+
+    Parameters
+    ----------
+    sample_rate, num_channels : int
+    task : Task, optional
+    duration : float
+        Longest window, in seconds.
+    num_steps : int
+        Steps of the time grid in one window.
+    num_speakers : int
+        Speakers that one window can tell apart.
+    max_turns : int
+        Turns that `forward` writes at most.
+    front_end : str
+        Name in `features.FRONT_ENDS`.
+    front_end_parameters : mapping, optional
+        Its parameters.
+    stem_channels : sequence of int
+        Channels of the stages of the stem; each stage halves time and frequency.
+    dimension, num_heads, num_layers : int
+        Size of the transformer.
+    voice_layer : int
+        Layers before the voices are compared.
+    frame_layer : int
+        Layers before the frame head, whose answer is fed back to the layers behind it
+        (as in self-conditioned CTC: Nozaki and Komatsu, arXiv 2104.02724).
+    dropout : float
+    """
+
+    POINTER_FEATURES = 128
+
+    def __init__(
+        self,
+        sample_rate: int = 16000,
+        num_channels: int = 1,
+        task: Task | None = None,
+        duration: float = 30.0,
+        num_steps: int = 1500,
+        num_speakers: int = 8,
+        max_turns: int = 64,
+        front_end: str = "logmel",
+        front_end_parameters: Mapping[str, Any] | None = None,
+        stem_channels: Sequence[int] = (24, 48, 96),
+        dimension: int = 256,
+        num_heads: int = 4,
+        num_layers: int = 6,
+        voice_layer: int = 3,
+        frame_layer: int = 4,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__(sample_rate=sample_rate, num_channels=num_channels, task=task)
+        self.save_hyperparameters(
+            "duration", "num_steps", "num_speakers", "max_turns", "front_end", "front_end_parameters",
+            "stem_channels", "dimension", "num_heads", "num_layers", "voice_layer", "frame_layer", "dropout",
+        )  # fmt: skip
+        self.vocabulary = Vocabulary(num_speakers, num_steps)
+        self.grid = TimeGrid(duration, num_steps)
+        self.front_end = make_front_end(front_end, sample_rate, **(front_end_parameters or {}))
+        self.stem = Stem(self.front_end.dimension, stem_channels, dimension)
+        self.layers = nn.ModuleList(
+            Layer(dimension, num_heads, dropout, voice_aware=i >= voice_layer) for i in range(num_layers)
+        )
+        self.clock = nn.Linear(dimension, dimension, bias=False)
+        self.voice = nn.Linear(dimension, dimension // num_heads, bias=False)
+        self.frame_head = nn.Linear(dimension, num_speakers)
+        self.frame_feedback = nn.Linear(num_speakers, dimension, bias=False)
+        self.audio_norm = nn.LayerNorm(dimension)
+        self.pointer_keys = nn.Linear(dimension, self.steps_per_position * self.POINTER_FEATURES)
+        self.heard = nn.Linear(dimension, dimension)
+        self.embedding = nn.Embedding(self.vocabulary.first_time, dimension)
+        self.slot = nn.Embedding(3, dimension)
+        self.token_norm = nn.LayerNorm(dimension)
+        self.pointer_query = nn.Linear(dimension, self.POINTER_FEATURES)
+        self.head = nn.Linear(dimension, self.vocabulary.first_time)
+        self.apply(self._initialise)
+        if task is None:
+            self.specifications = SequenceSpecifications(
+                problem=Problem.MONO_LABEL_CLASSIFICATION,
+                resolution=Resolution.CHUNK,
+                duration=duration,
+                classes=["speech"],
+                permutation_invariant=True,
+            )
+
+    def build(self) -> None:
+        """Identity head: which training speaker is heard. It serves training only."""
+        num_voices = self.specifications.num_voices
+        features = self.voice.out_features
+        self.identity = nn.Linear(features, num_voices, bias=False) if num_voices else None
+
+    @staticmethod
+    def _initialise(module: nn.Module) -> None:
+        if isinstance(module, nn.Linear | nn.Embedding):
+            nn.init.normal_(module.weight, std=0.02)
+            if isinstance(module, nn.Linear) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+    @property
+    def steps_per_position(self) -> int:
+        """Steps of the time grid in one audio position."""
+        position = self.front_end.hop_length * self.stem.stride / self.hparams.sample_rate
+        steps = round(position / self.grid.resolution)
+        if steps < 1 or abs(steps * self.grid.resolution - position) > 1e-6:
+            raise ValueError(
+                f"one audio position of this front-end and stem lasts {position:g} s, which is no whole number of the "
+                f"time grid's steps of {self.grid.resolution:g} s; change num_steps, duration or stem_channels."
+            )
+        return steps
+
+    def num_frames(self, num_samples: int) -> int:
+        """Number of audio positions."""
+        return self.stem.num_positions(self.front_end.num_frames(num_samples))
+
+    def receptive_field_size(self, num_frames: int = 1) -> int:
+        return self.front_end.receptive_field_size(self.stem.receptive_field_size(num_frames))
+
+    def receptive_field_center(self, frame: int = 0) -> int:
+        return self.front_end.receptive_field_center(frame * self.stem.stride)
+
+    def _clock(self, times: Tensor) -> Tensor:
+        """Absolute time, in audio positions, as sinusoids of the size of the model."""
+        half = self.hparams.dimension // 2
+        frequencies = 2000.0 ** (-torch.arange(half, device=times.device, dtype=torch.float32) / half)
+        angles = times.float()[..., None] * frequencies
+        return torch.cat([angles.sin(), angles.cos()], -1)
+
+    def read(self, waveforms: Tensor) -> State:
+        """Read one window of audio each.
+
+        Parameters
+        ----------
+        waveforms : (batch, channel, sample) Tensor
+            At most `duration` seconds.
+        """
+        x = self.stem(self.front_end(waveforms))
+        batch, length, _ = x.shape
+        times = torch.arange(length, device=x.device)[None]
+        x = x + self.clock(self._clock(times).to(x.dtype))
+        voices = activity = None
+        keys, values = [], []
+        for i, layer in enumerate(self.layers):
+            if i == self.hparams.voice_layer:
+                voices = F.normalize(self.voice(x).float(), dim=-1)
+            if i == self.hparams.frame_layer:
+                activity = self.frame_head(x)
+                x = x + self.frame_feedback(activity.sigmoid())
+            x, (key, value) = layer(x, times, voices, None)
+            keys.append(key)
+            values.append(value)
+        x = self.audio_norm(x)
+        assert voices is not None and activity is not None
+        steps = self.steps_per_position
+        pointers = self.pointer_keys(x).view(batch, length * steps, -1)
+        pointers = rotate(pointers, torch.arange(length * steps, device=x.device)[None] / steps)
+        heard = torch.cat([self.heard(x), voices.to(x.dtype)], -1).float().cumsum(1)
+        return State(
+            activity=activity,
+            voices=voices,
+            pointers=pointers[:, : len(self.vocabulary) - self.vocabulary.first_time],
+            heard=F.pad(heard, (0, 0, 1, 0)),
+            cache=Cache(tuple(keys), tuple(values)),
+            num_tokens=0,
+            recent=torch.zeros(batch, 2, dtype=torch.long, device=x.device),
+        )
+
+    def _turn_so_far(self, tokens: Tensor, state: State) -> tuple[Tensor, Tensor, Tensor]:
+        """Slot (0 start, 1 end, 2 speaker) of each token, and the steps between which its turn is known to lie."""
+        index = state.num_tokens + torch.arange(tokens.shape[1], device=tokens.device)
+        slot = (index - 1) % 3  # the command before the first triplet closes a triplet of its own
+        known = torch.cat([state.recent, tokens], 1) - self.vocabulary.first_time
+        here = torch.arange(2, 2 + tokens.shape[1], device=tokens.device)
+        start = known[:, here - slot].clamp(0, self.grid.num_steps)
+        end = known[:, here - (slot - 1).clamp_min(0)].clamp(0, self.grid.num_steps)
+        return slot, start, torch.where(slot == 0, start, end)
+
+    def write(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """Logits of the token that follows each of the tokens.
+
+        Parameters
+        ----------
+        tokens : (batch, token) Tensor
+            The first token ever written is `Vocabulary.DIARIZE`.
+        state : State
+
+        Returns
+        -------
+        logits : (batch, token, vocabulary) Tensor
+        state : State
+            With the tokens written.
+        """
+        slot, start, end = self._turn_so_far(tokens, state)
+        steps = self.steps_per_position
+        times = torch.where(slot == 1, end, start) / steps  # a speaker token stands at the start of its turn
+        # mean of what was heard from start to end, and nothing while the end is unknown
+        last = state.heard.shape[1] - 1
+        first = (start // steps).clamp(max=last - 1)
+        stop = torch.maximum((end + steps - 1) // steps, first + 1).clamp(max=last)
+        rows = torch.arange(tokens.shape[0], device=tokens.device)[:, None]
+        heard = (state.heard[rows, stop] - state.heard[rows, first]) / (stop - first)[..., None]
+        heard = heard * (slot > 0)[:, None]
+        heard, voices = heard.split([self.hparams.dimension, state.voices.shape[-1]], -1)
+        voices = F.normalize(voices, dim=-1)
+
+        named = torch.where(tokens < self.vocabulary.first_time, tokens, self.vocabulary.PAD)
+        x = self.embedding(named) + self.slot(slot) + self.clock(self._clock(times)) + heard
+        keys, values = [], []
+        for layer, key, value in zip(self.layers, state.cache.keys, state.cache.values, strict=True):
+            x, (key, value) = layer(x, times, voices, (key, value))
+            keys.append(key)
+            values.append(value)
+        x = self.token_norm(x)
+        query = rotate(self.pointer_query(x), times)
+        pointed = query @ state.pointers.to(query.dtype).transpose(1, 2) / self.POINTER_FEATURES**0.5
+        missing = len(self.vocabulary) - self.vocabulary.first_time - pointed.shape[-1]
+        # finite, so that a zero target times this logit is zero
+        pointed = F.pad(pointed.float(), (0, missing), value=-1e4)
+        logits = torch.cat([self.head(x).float(), pointed], -1)
+        written = replace(
+            state,
+            cache=Cache(tuple(keys), tuple(values)),
+            num_tokens=state.num_tokens + tokens.shape[1],
+            recent=torch.cat([state.recent, tokens], 1)[:, -2:],
+        )
+        return logits, written
+
+    def identify(self, voices: Tensor) -> Tensor:
+        """Cosine between voices and each training speaker's: (..., feature) -> (..., training speaker)."""
+        if self.identity is None:
+            raise ValueError("this model has no identity head; its task has no training speakers.")
+        return F.linear(voices, F.normalize(self.identity.weight, dim=-1))
+
+    def forward(self, waveforms: Tensor, tokens: Tensor | None = None) -> Tensor:
+        """Logits for given tokens, or token ids.
+
+        Parameters
+        ----------
+        waveforms : (batch, channel, sample) Tensor
+        tokens : (batch, token) Tensor, optional
+            `DIARIZE` first.
+
+        Returns
+        -------
+        output : Tensor
+            (batch, token, vocabulary) logits of the next tokens when tokens are given; otherwise
+            (batch, 3 * max_turns) token ids of a greedy search, padded.
+        """
+        if tokens is not None:
+            logits, _ = self.write(tokens, self.read(waveforms))
+            return logits
+        rules = window_rules(self.vocabulary, max_turns=self.hparams.max_turns)
+        length = 3 * self.hparams.max_turns
+        written = [d.tokens for d in search(self, waveforms, [rules] * len(waveforms))]
+        padded = [(w + [Vocabulary.PAD] * length)[:length] for w in written]
+        return torch.tensor(padded, device=waveforms.device)

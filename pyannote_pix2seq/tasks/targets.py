@@ -1,0 +1,139 @@
+"""Windows of conversation -> what the model is taught: tokens, activity, and who the voices are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..tokens import encode
+from ..turns import Turn
+from ..vocabulary import Vocabulary
+
+NEVER = -1e4  # logit of what cannot be: finite, so that nothing times it is nothing
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window of audio with its turns.
+
+    Parameters
+    ----------
+    waveform : (sample,) array of float32
+    turns : list of Turn
+        Sorted by start, speakers in order of arrival; those of prompts come first.
+    voices : list of int
+        Training identity of each speaker; -1 when it is unknown.
+    num_forced : int
+        Number of turns that belong to prompts: given to the model, not asked of it.
+    """
+
+    waveform: np.ndarray
+    turns: list[Turn]
+    voices: list[int]
+    num_forced: int = 0
+
+
+def activity(turns: Sequence[Turn], num_positions: int, steps_per_position: int, num_speakers: int) -> np.ndarray:
+    """Share of each audio position in which each speaker talks: (position, speaker), from 0 to 1.
+
+    Position p is centred on step `p * steps_per_position`.
+    """
+    steps = np.zeros((num_positions * steps_per_position, num_speakers), np.float32)
+    shift = steps_per_position // 2
+    for turn in turns:
+        steps[turn.start + shift : turn.end + shift, turn.speaker] = 1
+    return steps.reshape(num_positions, steps_per_position, num_speakers).mean(1)
+
+
+def collate(
+    windows: Sequence[Window], vocabulary: Vocabulary, num_positions: int, steps_per_position: int
+) -> dict[str, Tensor]:
+    """Batch of windows of equal length.
+
+    Returns
+    -------
+    batch : dict
+        "waveforms" (batch, 1, sample); "tokens" (batch, token), `DIARIZE` first, padded at the end;
+        "taught" (batch, token), 1 where the token is asked of the model; "activity" (batch, position, speaker);
+        "voices" (batch, position), the identity of the voice where exactly one is heard and known, else -1.
+    """
+    kept = [[t for t in w.turns if t.speaker < vocabulary.num_speakers] for w in windows]
+    tokens = [[vocabulary.DIARIZE, *encode(turns, vocabulary)] for turns in kept]
+    length = max(map(len, tokens))
+    taught = [
+        [0] * (1 + 3 * w.num_forced) + [1] * (len(t) - 1 - 3 * w.num_forced) + [0] * (length - len(t))
+        for w, t in zip(windows, tokens, strict=True)
+    ]
+    active = np.stack([activity(t, num_positions, steps_per_position, vocabulary.num_speakers) for t in kept])
+    alone = (active.sum(-1) == 1) & (active.max(-1) == 1)
+    identities = np.full((len(windows), vocabulary.num_speakers), -1)
+    for row, window in zip(identities, windows, strict=True):
+        known = window.voices[: vocabulary.num_speakers]
+        row[: len(known)] = known
+    voices = np.where(alone, np.take_along_axis(identities, active.argmax(-1), 1), -1)
+    return {
+        "waveforms": torch.from_numpy(np.stack([w.waveform for w in windows]))[:, None],
+        "tokens": torch.tensor([t + [vocabulary.PAD] * (length - len(t)) for t in tokens]),
+        "taught": torch.tensor(taught, dtype=torch.float32),
+        "activity": torch.from_numpy(active),
+        "voices": torch.from_numpy(voices),
+    }
+
+
+def sequence_loss(logits: Tensor, tokens: Tensor, taught: Tensor, vocabulary: Vocabulary, spread: float) -> Tensor:
+    """Cross-entropy of the next token; near times are nearly right.
+
+    Parameters
+    ----------
+    logits : (batch, token, vocabulary) Tensor
+        After each of the tokens.
+    tokens, taught : (batch, token + 1) Tensor
+        See `collate`.
+    vocabulary : Vocabulary
+    spread : float
+        Standard deviation of the Gaussian around the true time, in steps; 0 for hard targets.
+
+    Returns
+    -------
+    loss : Tensor
+        Mean over the tokens that are taught.
+    """
+    target, weight = tokens[:, 1:], taught[:, 1:]
+    # grammar is not left to be learned: decoding never allows a token of another kind
+    kind = torch.arange(target.shape[1], device=target.device) % 3  # start or end of sequence, end, speaker
+    ids = torch.arange(len(vocabulary), device=target.device)
+    times, speakers = ids >= vocabulary.first_time, (ids >= vocabulary.first_speaker) & (ids < vocabulary.first_time)
+    allowed = torch.stack([times | (ids == vocabulary.EOS), times, speakers])[kind]
+    log_probabilities = logits.float().masked_fill(~allowed, NEVER).log_softmax(-1)
+    reach = int(np.ceil(3 * spread))
+    offsets = torch.arange(-reach, reach + 1, device=target.device)
+    shares = torch.exp(-0.5 * (offsets / max(spread, 1e-6)) ** 2)
+    neighbours = target[..., None] + offsets
+    picked = log_probabilities.gather(-1, neighbours.clamp(0, len(vocabulary) - 1))
+    # only times have neighbours, and only inside the window
+    times_around = (neighbours >= vocabulary.first_time) & (neighbours < len(vocabulary)) & (picked > NEVER / 2)
+    shares = shares * torch.where(target[..., None] >= vocabulary.first_time, times_around, offsets == 0)
+    shares = shares / shares.sum(-1, keepdim=True)
+    loss = -(shares * picked).sum(-1)
+    return (loss * weight).sum() / weight.sum().clamp_min(1)
+
+
+def activity_loss(logits: Tensor, active: Tensor) -> Tensor:
+    """Binary cross-entropy of the frame head, mean over positions, sum over speakers."""
+    return F.binary_cross_entropy_with_logits(logits.float(), active, reduction="none").sum(-1).mean()
+
+
+def identity_loss(cosines: Tensor, voices: Tensor, margin: float = 0.15, scale: float = 24.0) -> Tensor:
+    """Additive-margin softmax over training voices (Wang et al., arXiv 1801.05599, eq. 3).
+
+    Parameters
+    ----------
+    cosines : (example, voice) Tensor
+    voices : (example,) Tensor
+    """
+    return F.cross_entropy(scale * (cosines - margin * F.one_hot(voices, cosines.shape[-1])), voices)

@@ -1,0 +1,133 @@
+"""Where training windows come from: window number i is always the same, whoever asks, however many workers there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from ..mixtures.plan import SAMPLE_RATE
+from ..mixtures.simulator import Simulator
+from ..prompts import Prompt, SpeakerMemory, lay_out, prompt, remember
+from ..turns import TimeGrid, Turn, clip, in_order_of_arrival, shift
+from .targets import Window
+
+
+@dataclass(frozen=True)
+class Prompting:
+    """How often and how well voices are known before a window starts.
+
+    Parameters
+    ----------
+    probability : float
+        Of a window with prompts; the others start cold.
+    history : (float, float)
+        Range of what was heard before, in seconds: prompts are cut out of it.
+    dropped : float
+        Probability that a voice that was met before is not prompted all the same.
+    """
+
+    probability: float = 0.5
+    history: tuple[float, float] = (6.0, 25.0)
+    dropped: float = 0.1
+
+    def __call__(
+        self, rng: np.random.Generator, waveform: np.ndarray, turns: list[Turn], history: int, grid: TimeGrid
+    ) -> tuple[Prompt, list[int]]:
+        """Prompt cut out of the first `history` steps, and the speaker of each of its clips."""
+        past = TimeGrid(history * grid.resolution, history)
+        heard = clip(turns, 0, history)
+        samples = waveform[: round(past.duration * SAMPLE_RATE)]
+        names = [str(s) for s in range(1 + max((t.speaker for t in turns), default=0))]
+        memory = remember(SpeakerMemory(), samples, heard, [1.0] * len(heard), names, past, SAMPLE_RATE)
+        kept = [voice for voice in memory.voices if rng.random() >= self.dropped]
+        # the pipeline's order is of arrival, but nothing may depend on it: a known voice may be given by the user
+        shuffled = tuple(kept[i] for i in rng.permutation(len(kept)))
+        made = prompt(replace(memory, voices=shuffled), grid, SAMPLE_RATE, max_voices=len(names))
+        return made, [int(label) for label in made.labels]
+
+
+class SyntheticWindows(Dataset):
+    """Windows of mixtures that never repeat.
+
+    Parameters
+    ----------
+    simulator : Simulator
+    duration : float
+        Of a window, prompts included, in seconds.
+    resolution : float
+        Of the time grid, in seconds.
+    prompting : Prompting
+    seed : int
+    ramp : int
+        Number of windows over which difficulty rises from `easiest` to 1; 0 for full difficulty from the start.
+    easiest : float
+    """
+
+    def __init__(
+        self,
+        simulator: Simulator,
+        duration: float,
+        resolution: float,
+        prompting: Prompting,
+        seed: int = 0,
+        ramp: int = 0,
+        easiest: float = 0.1,
+    ) -> None:
+        self.simulator = simulator
+        self.grid = TimeGrid(duration, round(duration / resolution))
+        self.prompting = prompting
+        self.seed = seed
+        self.ramp = ramp
+        self.easiest = easiest
+
+    def difficulty(self, index: int) -> float:
+        return min(1.0, self.easiest + (1 - self.easiest) * index / self.ramp) if self.ramp else 1.0
+
+    def __getitem__(self, index: int) -> Window:
+        rng = np.random.default_rng((self.seed, index))
+        prompted = rng.random() < self.prompting.probability
+        history = round(rng.uniform(*self.prompting.history) / self.grid.resolution) if prompted else 0
+        total = history + self.grid.num_steps
+        plan = self.simulator.plan(rng, total * self.grid.resolution, self.difficulty(index))
+        waveform = self.simulator.render(plan)
+        step = SAMPLE_RATE * self.grid.resolution
+        turns = [Turn(round(start / step), round(end / step), voice) for start, end, voice in plan.speech()]
+        turns = [turn for turn in turns if turn.start < turn.end]
+        made, known = lay_out([], [], self.grid, SAMPLE_RATE), []
+        if prompted:
+            made, known = self.prompting(rng, waveform, turns, history, self.grid)
+        return assemble(
+            made, known, waveform[round(history * step) :], shift(clip(turns, history, total), -history), self.grid,
+            self.simulator.identities(plan),
+        )  # fmt: skip
+
+
+def assemble(
+    made: Prompt, known: list[int], chunk: np.ndarray, turns: list[Turn], grid: TimeGrid, voices: list[int]
+) -> Window:
+    """A prompt and as much of a chunk as fits behind it.
+
+    Parameters
+    ----------
+    made : Prompt
+    known : list of int
+        Speaker of each of the prompt's clips, by the numbers that `turns` use.
+    chunk : (sample,) array
+    turns : list of Turn
+        Of the chunk, in steps from its start.
+    grid : TimeGrid
+        Of the window.
+    voices : list of int
+        Training identity of each speaker.
+    """
+    room = grid.num_steps - made.first_step
+    named = [turn._replace(speaker=speaker) for turn, speaker in zip(made.turns, known, strict=True)]
+    spoken = shift(clip(turns, 0, room), made.first_step)
+    ordered, speakers = in_order_of_arrival(named + spoken)
+    num_samples = round(grid.duration * SAMPLE_RATE)
+    waveform = np.zeros(num_samples, np.float32)
+    sound = np.concatenate([made.waveform, chunk])[:num_samples]
+    waveform[: len(sound)] = sound
+    return Window(waveform, ordered, [voices[s] for s in speakers], num_forced=len(named))
