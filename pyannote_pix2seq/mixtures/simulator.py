@@ -16,8 +16,6 @@ from .render import render
 class Style(Protocol):
     """How a conversation goes."""
 
-    speeds: Sequence[float]
-
     def __call__(self, rng: np.random.Generator, bank: Bank, duration: float) -> Plan: ...
 
 
@@ -29,7 +27,7 @@ class Simulator:
     ----------
     bank : Bank
     style : callable
-        (rng, bank, duration) -> Plan, with `speeds`.
+        (rng, bank, duration) -> Plan.
     effects : sequence
         In the order in which they are applied; see `effects`.
     """
@@ -50,10 +48,9 @@ class Simulator:
 
     @property
     def num_identities(self) -> int:
-        """Number of voices that can be told apart: every speaker at every speed."""
-        return len(self.bank.speakers) * len(self.style.speeds)
+        """Number of speakers of the bank."""
+        return len(self.bank.speakers)
 
     def identities(self, plan: Plan) -> list[int]:
-        """Number of each voice of a plan, below `num_identities`."""
-        speeds = list(self.style.speeds)
-        return [voice.speaker * len(speeds) + speeds.index(voice.speed) for voice in plan.voices]
+        """Speaker of each voice of a plan; -1 at another than their own speed, which makes them somebody else."""
+        return [voice.speaker if voice.speed == 1.0 else -1 for voice in plan.voices]

@@ -66,7 +66,7 @@ class Conversation:
     same_corpus : float
         Probability that all voices come from one corpus.
     speeds : sequence of float
-        Speeds of voices; each makes a voice of its own.
+        Speeds of voices, drawn evenly; another speed makes another voice.
     """
 
     num_speakers: Sequence[float] = (0.02, 0.13, 0.40, 0.28, 0.17)
@@ -79,7 +79,7 @@ class Conversation:
     backchannel: float = 0.25
     silence: tuple[float, float] = (0.06, 2.5)
     same_corpus: float = 0.5
-    speeds: Sequence[float] = (1.0, 0.88, 1.13)
+    speeds: Sequence[float] = (1.0, 1.0, 0.88, 1.13)
 
     def voices(self, rng: np.random.Generator, bank: Bank, count: int) -> tuple[Voice, ...]:
         """Draw different speakers."""

@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from pyannote.audio import Model
 from pyannote.audio.core.task import Problem, Resolution, Specifications, Task
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -23,6 +22,7 @@ from ..turns import TimeGrid
 from ..vocabulary import Vocabulary
 from .stem import Stem
 from .transformer import Cache, Layer, rotate
+from .weights import Shippable
 
 
 @dataclass
@@ -46,6 +46,8 @@ class State:
     ----------
     activity : (batch, position, speaker) Tensor
         Frame head: logits of each speaker's activity, speakers in order of arrival.
+    described : (batch, position, feature) Tensor
+        What the identity head looks at.
     voices : (batch, position, feature) Tensor
         Unit vectors: who is heard at each audio position.
     pointers : (batch, step, feature) Tensor
@@ -61,6 +63,7 @@ class State:
     """
 
     activity: Tensor
+    described: Tensor
     voices: Tensor
     pointers: Tensor
     heard: Tensor
@@ -72,6 +75,7 @@ class State:
         """The state of some rows of the batch."""
         return State(
             activity=self.activity[rows],
+            described=self.described[rows],
             voices=self.voices[rows],
             pointers=self.pointers[rows],
             heard=self.heard[rows],
@@ -81,7 +85,7 @@ class State:
         )
 
 
-class Pix2Seq(Model):
+class Pix2Seq(Shippable):
     """Speaker diarization as a sequence.
 
     Parameters
@@ -113,6 +117,7 @@ class Pix2Seq(Model):
     """
 
     POINTER_FEATURES = 128
+    Specifications = SequenceSpecifications
 
     def __init__(
         self,
@@ -133,6 +138,11 @@ class Pix2Seq(Model):
         frame_layer: int = 4,
         dropout: float = 0.1,
     ) -> None:
+        if not 0 <= voice_layer <= frame_layer < num_layers:
+            raise ValueError(
+                f"voices come before frames, and frames before the last layer: voice_layer <= frame_layer < num_layers; "
+                f"got voice_layer={voice_layer}, frame_layer={frame_layer}, num_layers={num_layers}."
+            )
         super().__init__(sample_rate=sample_rate, num_channels=num_channels, task=task)
         self.save_hyperparameters(
             "duration", "num_steps", "num_speakers", "max_turns", "front_end", "front_end_parameters",
@@ -146,6 +156,7 @@ class Pix2Seq(Model):
             Layer(dimension, num_heads, dropout, voice_aware=i >= voice_layer) for i in range(num_layers)
         )
         self.clock = nn.Linear(dimension, dimension, bias=False)
+        self.voice_norm = nn.LayerNorm(dimension)
         self.voice = nn.Linear(dimension, dimension // num_heads, bias=False)
         self.frame_head = nn.Linear(dimension, num_speakers)
         self.frame_feedback = nn.Linear(num_speakers, dimension, bias=False)
@@ -170,8 +181,7 @@ class Pix2Seq(Model):
     def build(self) -> None:
         """Identity head: which training speaker is heard. It serves training only."""
         num_voices = self.specifications.num_voices
-        features = self.voice.out_features
-        self.identity = nn.Linear(features, num_voices, bias=False) if num_voices else None
+        self.identity = nn.Linear(self.hparams.dimension, num_voices) if num_voices else None
 
     @staticmethod
     def _initialise(module: nn.Module) -> None:
@@ -225,7 +235,8 @@ class Pix2Seq(Model):
         keys, values = [], []
         for i, layer in enumerate(self.layers):
             if i == self.hparams.voice_layer:
-                voices = F.normalize(self.voice(x).float(), dim=-1)
+                described = self.voice_norm(x)
+                voices = F.normalize(self.voice(described).float(), dim=-1)
             if i == self.hparams.frame_layer:
                 activity = self.frame_head(x)
                 x = x + self.frame_feedback(activity.sigmoid())
@@ -240,6 +251,7 @@ class Pix2Seq(Model):
         heard = torch.cat([self.heard(x), voices.to(x.dtype)], -1).float().cumsum(1)
         return State(
             activity=activity,
+            described=described,
             voices=voices,
             pointers=pointers[:, : len(self.vocabulary) - self.vocabulary.first_time],
             heard=F.pad(heard, (0, 0, 1, 0)),
@@ -308,11 +320,11 @@ class Pix2Seq(Model):
         )
         return logits, written
 
-    def identify(self, voices: Tensor) -> Tensor:
-        """Cosine between voices and each training speaker's: (..., feature) -> (..., training speaker)."""
+    def identify(self, described: Tensor) -> Tensor:
+        """Which training speaker is heard: (..., feature) of `State.described` -> (..., training speaker) logits."""
         if self.identity is None:
-            raise ValueError("this model has no identity head; its task has no training speakers.")
-        return F.linear(voices, F.normalize(self.identity.weight, dim=-1))
+            raise ValueError("this model has no identity head: its task has no training speakers.")
+        return self.identity(described)
 
     def forward(self, waveforms: Tensor, tokens: Tensor | None = None) -> Tensor:
         """Logits for given tokens, or token ids.

@@ -12,6 +12,7 @@ from pyannote.audio.tasks.segmentation.mixins import SegmentationTask
 from pyannote.core import Segment, Timeline
 from pyannote.metrics.diarization import DiarizationErrorRate
 from torch import Tensor
+from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, Sampler
 from torchmetrics import Metric
 
@@ -20,7 +21,7 @@ from ..decoding.search import search
 from ..models.pix2seq import SequenceSpecifications
 from ..tokens import decode
 from ..turns import to_annotation
-from .targets import Window, activity_loss, collate, identity_loss, sequence_loss
+from .targets import Window, activity_loss, collate, sequence_loss
 from .windows import Prompting, SyntheticWindows
 
 MAX_IDENTIFIED = 768  # positions of a batch that the identity loss looks at: neighbours say the same
@@ -178,11 +179,11 @@ class SequenceDiarization(SegmentationTask):
             "activity": activity_loss(state.activity, batch["activity"]),
         }
         if known.any():
-            voices, identities = state.voices[known], batch["voices"][known]
-            some = torch.randperm(len(voices), device=voices.device)[:MAX_IDENTIFIED]
-            cosines, named = self.model.identify(voices[some]), identities[some]
-            losses["identity"] = identity_loss(cosines, named)
-            losses["identified"] = (cosines.argmax(-1) == named).float().mean()
+            described, identities = state.described[known], batch["voices"][known]
+            some = torch.randperm(len(identities), device=identities.device)[:MAX_IDENTIFIED]
+            logits, named = self.model.identify(described[some]), identities[some]
+            losses["identity"] = F.cross_entropy(logits.float(), named)
+            losses["identified"] = (logits.argmax(-1) == named).float().mean()
         return losses
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:

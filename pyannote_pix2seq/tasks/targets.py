@@ -126,14 +126,3 @@ def sequence_loss(logits: Tensor, tokens: Tensor, taught: Tensor, vocabulary: Vo
 def activity_loss(logits: Tensor, active: Tensor) -> Tensor:
     """Binary cross-entropy of the frame head, mean over positions, sum over speakers."""
     return F.binary_cross_entropy_with_logits(logits.float(), active, reduction="none").sum(-1).mean()
-
-
-def identity_loss(cosines: Tensor, voices: Tensor, margin: float = 0.15, scale: float = 24.0) -> Tensor:
-    """Additive-margin softmax over training voices (Wang et al., arXiv 1801.05599, eq. 3).
-
-    Parameters
-    ----------
-    cosines : (example, voice) Tensor
-    voices : (example,) Tensor
-    """
-    return F.cross_entropy(scale * (cosines - margin * F.one_hot(voices, cosines.shape[-1])), voices)

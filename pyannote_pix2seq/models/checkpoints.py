@@ -1,0 +1,76 @@
+"""Lightning checkpoints, opened without running any code that they may hold."""
+
+from __future__ import annotations
+
+import pickle
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from pyannote.audio import Model
+from pyannote.audio.core.task import Problem, Resolution, Specifications
+
+from .pix2seq import SequenceSpecifications
+
+TRUSTED = ("pyannote_pix2seq", "pyannote.audio")  # packages whose models may be made
+# what pyannote pickles into checkpoints beside tensors and plain Python
+SAFE = [Problem, Resolution, Specifications, SequenceSpecifications]
+NOT_OF_THE_MODEL = ("validation_metric.", "tagging_metric.", "loss_func.")
+
+
+def trust() -> None:
+    """Let everything that opens checkpoints in this process, such as Lightning when it resumes, accept ours."""
+    torch.serialization.add_safe_globals(SAFE)
+
+
+def open_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Content of a checkpoint.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is damaged, not a checkpoint of pyannote, or holds pickled code.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such checkpoint.")
+    try:
+        with torch.serialization.safe_globals(SAFE):
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = str(error).split("Unsupported ")[-1].splitlines()[0]
+        raise ValueError(f"{path}: is not opened, because it holds more than weights ({reason[:120]}).") from None
+    except (RuntimeError, EOFError, OSError, KeyError) as error:
+        raise ValueError(f"{path}: is damaged, or not a checkpoint ({str(error).splitlines()[0][:120]}).") from None
+    if not isinstance(checkpoint, dict) or not {"pyannote.audio", "state_dict"} <= checkpoint.keys():
+        raise ValueError(f"{path}: is not a checkpoint of a pyannote model.")
+    return checkpoint
+
+
+def load_checkpoint(path: str | Path) -> Model:
+    """Model of a checkpoint, in evaluation mode. With averaged weights, if training averaged them.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        See `open_checkpoint`; also if the model is of another package, or does not fit its weights.
+    """
+    checkpoint = open_checkpoint(path)
+    about = checkpoint["pyannote.audio"]
+    module, name = about["architecture"]["module"], about["architecture"]["class"]
+    if not any(module == package or module.startswith(f"{package}.") for package in TRUSTED):
+        raise ValueError(f"{path}: holds a {module}.{name}; only models of {' and '.join(TRUSTED)} are opened.")
+    try:
+        model: Model = getattr(import_module(module), name)(**checkpoint.get("hyper_parameters", {}))
+        model.specifications = about["specifications"]
+        model.setup()
+        weights = {k: v for k, v in checkpoint["state_dict"].items() if not k.startswith(NOT_OF_THE_MODEL)}
+        model.load_state_dict(weights)
+    except (AttributeError, ImportError, KeyError, RuntimeError, TypeError) as error:
+        raise ValueError(
+            f"{path}: does not fit {module}.{name} of this version ({' '.join(str(error).split())[:200]})."
+        ) from None
+    return model.eval()

@@ -1,0 +1,146 @@
+"""Weights on disk: a folder with `config.yaml`, `model.safetensors`, and a stub that pyannote's own loader can find.
+
+`pyannote.audio.Model.from_pretrained(folder)` insists on a pickled `pytorch_model.bin`. Ours holds no weights: it names
+the class, whose `load_from_checkpoint` then reads the two other files. Our own `load` never opens it.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from pyannote.audio import Model
+from pyannote.audio.core.task import Problem, Resolution, Specifications
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from safetensors.torch import save as serialise
+
+CONFIG, WEIGHTS, STUB = "config.yaml", "model.safetensors", "pytorch_model.bin"
+# of no use once training is over
+TRAINING_ONLY = ("identity.", "validation_metric.", "loss_func.")
+PACKAGE = __name__.split(".")[0]
+
+
+class Shippable(Model):
+    """A model whose folder of weights holds safetensors."""
+
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> Model:
+        """Load a Lightning checkpoint, or the folder in which the stub of `save` lies."""
+        folder = Path(checkpoint_path).parent if isinstance(checkpoint_path, str | Path) else None
+        if folder is not None and Path(checkpoint_path).name == STUB and (folder / WEIGHTS).exists():
+            return load(folder)
+        return super().load_from_checkpoint(checkpoint_path, *args, **kwargs)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write to; it takes its place when all went well, so no half file is ever seen."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save(model: Model, folder: str | Path) -> None:
+    """Write the weights of a model and everything it takes to load them.
+
+    Parameters
+    ----------
+    model : Model
+        Heads that only training needs are left out; matrices are stored as float16.
+    folder : str or Path
+        Made when it is missing.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    specifications = model.specifications
+    config = {
+        "name": f"{type(model).__module__}.{type(model).__name__}",
+        "params": _plain(dict(model.hparams)),
+        "specifications": {
+            "problem": specifications.problem.name,
+            "resolution": specifications.resolution.name,
+            "duration": float(specifications.duration),
+            "classes": list(specifications.classes or []) or None,
+            "permutation_invariant": bool(specifications.permutation_invariant),
+        },
+        "versions": {name: version(name) for name in ("pyannote.audio", "pyannote-pix2seq")},
+    }
+    kept = {
+        name: tensor.half().contiguous() if tensor.ndim > 1 and tensor.is_floating_point() else tensor.contiguous()
+        for name, tensor in model.state_dict().items()
+        if not name.startswith(TRAINING_ONLY)
+    }
+    stub = {
+        "state_dict": {},
+        "pyannote.audio": {
+            "versions": {"pyannote.audio": version("pyannote.audio")},
+            "architecture": {"module": type(model).__module__, "class": type(model).__name__},
+        },
+    }
+    with replacing(folder / WEIGHTS) as path:
+        path.write_bytes(serialise(kept))
+    with replacing(folder / CONFIG) as path:
+        path.write_text(yaml.safe_dump(config, sort_keys=False))
+    with replacing(folder / STUB) as path:
+        torch.save(stub, path)
+
+
+def load(folder: str | Path) -> Model:
+    """Model from a folder written by `save`, in evaluation mode.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is missing.
+    ValueError
+        If the folder is not of this package, or damaged.
+    """
+    folder = Path(folder)
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"no {name} in {str(folder)!r}: expected a folder written by `pyannote-pix2seq export`.")
+    config = yaml.safe_load((folder / CONFIG).read_text())
+    try:
+        module, _, name = str(config["name"]).rpartition(".")
+        if module.split(".")[0] != PACKAGE:
+            raise ValueError(f"{str(folder / CONFIG)!r} names {config['name']!r}, which is not a model of {PACKAGE}.")
+        model = getattr(import_module(module), name)(**config["params"])
+        told = config["specifications"]
+        model.specifications = _specifications(model, told)
+    except (KeyError, TypeError, AttributeError, ImportError) as error:
+        raise ValueError(f"{str(folder / CONFIG)!r} does not describe a model of this version: {error}.") from None
+    try:
+        state = load_file(folder / WEIGHTS)
+    except SafetensorError as error:
+        raise ValueError(f"{str(folder / WEIGHTS)!r} is damaged: {error}.") from None
+    model.setup()
+    model.load_state_dict({name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()})
+    return model.eval()
+
+
+def _specifications(model: Model, told: dict[str, Any]) -> Specifications:
+    """Specifications of the kind that the model uses."""
+    kind = getattr(type(model), "Specifications", Specifications)
+    return kind(
+        **{**told, "problem": Problem[told["problem"]], "resolution": Resolution[told["resolution"]]}
+    )
+
+
+def _plain(value: Any) -> Any:
+    """The same, made of what YAML can write."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value.item() if hasattr(value, "item") else value
