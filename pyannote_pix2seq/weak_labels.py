@@ -107,7 +107,7 @@ def _read(path: Path) -> list[Row]:
         return []
     cells = list(csv.reader(text, delimiter="\t" if "\t" in text[0] else ",", skipinitialspace=True))
     columns = _named_columns(path, cells[0])
-    rows = [_row(path, line, columns or _unnamed_columns(cells[0])) for line in cells[1 if columns else 0 :]]
+    rows = [_row(path, line, columns or _unnamed_columns(path, cells[0])) for line in cells[1 if columns else 0 :]]
     if all(row.region and row.region == _times_in_name(row.uri) for row in rows):
         return [row._replace(region=None) for row in rows]  # where the clip was cut from: nothing about the clip
     if not columns and all(row.region and _YOUTUBE_ID.fullmatch(row.uri) for row in rows):
@@ -130,7 +130,9 @@ def _named_columns(path: Path, header: list[str]) -> dict[str, int]:
     return columns
 
 
-def _unnamed_columns(line: list[str]) -> dict[str, int]:
+def _unnamed_columns(path: Path, line: list[str]) -> dict[str, int]:
+    if len(line) in (1, 3):
+        raise ValueError(f"{path}: needs columns file, tags or file, onset, offset, tags, or a header; got {line}.")
     return {"file": 0, "tags": 1} if len(line) == 2 else {"file": 0, "onset": 1, "offset": 2, "tags": 3}
 
 
