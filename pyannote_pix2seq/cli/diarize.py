@@ -1,0 +1,197 @@
+"""`pyannote-pix2seq diarize`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import torch
+    from pyannote.core import Annotation
+    from rich.progress import Progress
+
+    from ..diarization import Diarization
+
+
+def diarize(
+    audio: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Audio files. Without any: a 30 s call, with its error rate.", show_default=False),
+    ] = None,
+    into: Annotated[
+        Path | None,
+        typer.Option(help="Folder for an RTTM and a JSON file of each AUDIO, instead of RTTM on stdout."),
+    ] = None,
+    num_speakers: Annotated[
+        int | None,
+        typer.Option(help="Exact number of speakers in each file."),
+    ] = None,
+    min_speakers: Annotated[
+        int | None,
+        typer.Option(help="Smallest number of speakers in each file."),
+    ] = None,
+    max_speakers: Annotated[
+        int | None,
+        typer.Option(help="Largest number of speakers in each file."),
+    ] = None,
+    speaker: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=CLIP", help="A known speaker and a recording of them alone; for each one."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps...")] = "auto",
+    pipeline: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a pipeline, instead of the one shipped."),
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(help="Picture of the result (PNG, PDF or SVG); for one AUDIO."),
+    ] = None,
+) -> None:
+    """Write down who spoke when.
+
+    RTTM goes to stdout, or into a folder; everything else to stderr.
+    """
+    files = _check(audio or [], into, picture)
+    clips = _clips(speaker or [])
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    with console.status("loading the pipeline"):
+        loaded = _load(pipeline, device)
+    options = {"num_speakers": num_speakers, "min_speakers": min_speakers, "max_speakers": max_speakers}
+    reference = None
+    if not files:
+        files, reference = _sample()
+    failed = False
+    seconds = TextColumn("{task.completed}/{task.total} s")
+    columns = (TextColumn("{task.description}"), BarColumn(), seconds, TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
+        for path in files:
+            try:
+                diarization = loaded(path, speakers=clips, hook=_hook(progress, path.name), **options)
+                _write(diarization, path, into)
+                if picture:
+                    _draw(diarization, path, picture, reference)
+            except (ValueError, OSError) as error:
+                if len(files) == 1:
+                    raise
+                failed = True
+                print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    if reference is not None:
+        _score(diarization, reference, loaded.get_metric())
+    if failed:
+        raise typer.Exit(1)
+
+
+def _check(audio: list[Path], into: Path | None, picture: Path | None) -> list[Path]:
+    """Complain before anything slow is done."""
+    if picture and len(audio) > 1:
+        raise ValueError(f"--picture draws one file; got {len(audio)}.")
+    if picture and not picture.parent.is_dir():
+        raise ValueError(f"{picture}: there is no folder {picture.parent}.")
+    twice = [name for name, count in Counter(path.stem for path in audio).items() if count > 1]
+    if into and twice:
+        raise ValueError(f"--into needs files of different names; more than one is called {', '.join(twice)}.")
+    if into:
+        into.mkdir(parents=True, exist_ok=True)
+    return audio
+
+
+def _clips(speakers: list[str]) -> dict[str, str]:
+    clips: dict[str, str] = {}
+    for speaker in speakers:
+        name, equals, clip = speaker.partition("=")
+        if not (name and equals and clip):
+            raise ValueError(f"--speaker takes NAME=CLIP, as in Alice=alice.wav; got {speaker!r}.")
+        if name in clips:
+            raise ValueError(f"--speaker {name} is given twice.")
+        clips[name] = clip
+    return clips
+
+
+def _load(folder: Path | None, device: str) -> Any:
+    from pyannote.audio import Pipeline
+
+    from .. import pretrained
+
+    if folder is not None and not folder.exists():
+        raise FileNotFoundError(f"{folder}: there is no such pipeline.")
+    pipeline = Pipeline.from_pretrained(folder or pretrained())
+    if pipeline is None:
+        raise ValueError(f"{folder}: cannot be loaded as a pipeline.")
+    return pipeline.to(_device(device))
+
+
+def _device(name: str) -> torch.device:
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(f"device {name!r} cannot be used here: {str(error).splitlines()[0]}") from None
+    return device
+
+
+def _sample() -> tuple[list[Path], Annotation]:
+    """The telephone call that ships inside pyannote.audio, and who spoke when in it."""
+    import pyannote.audio
+    from pyannote.database.util import load_rttm
+
+    folder = Path(pyannote.audio.__file__).parent / "sample"
+    return [folder / "sample.wav"], load_rttm(folder / "sample.rttm")["sample"]
+
+
+def _hook(progress: Progress, name: str) -> Callable[..., None]:
+    task = progress.add_task(name, total=None)
+
+    def hook(*_: Any, completed: int, total: int, **__: Any) -> None:
+        progress.update(task, completed=completed, total=total)
+
+    return hook
+
+
+def _write(diarization: Diarization, path: Path, into: Path | None) -> None:
+    rttm = diarization.to_rttm()
+    if into is None:
+        sys.stdout.write(rttm)
+        sys.stdout.flush()
+        return
+    serialized = json.dumps(diarization.serialize(), indent=2, ensure_ascii=False)
+    for suffix, text in ((".json", serialized), (".rttm", rttm)):
+        target = into / (path.stem + suffix)
+        temporary = target.with_name(f".{target.name}.part")  # a run that is killed leaves no half-written file
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(target)
+
+
+def _draw(diarization: Diarization, path: Path, picture: Path, reference: Annotation | None) -> None:
+    from ..audio import open_audio
+    from ..report import draw
+
+    draw(diarization, open_audio(path), picture, reference)
+
+
+def _score(diarization: Diarization, reference: Annotation, metric: Any) -> None:
+    from pyannote.core import Segment, Timeline
+
+    from ..audio import open_audio
+
+    whole = Timeline([Segment(0.0, open_audio(_sample()[0][0]).duration)])
+    parts = metric(reference, diarization, uem=whole, detailed=True)
+    percent = {name: 100 * parts[name] / parts["total"] for name in ("missed detection", "false alarm", "confusion")}
+    print(
+        f"DER {100 * parts['diarization error rate']:.1f} % ({', '.join(f'{k} {v:.1f}' for k, v in percent.items())}) "
+        "against the reference of this call",
+        file=sys.stderr,
+    )

@@ -1,0 +1,240 @@
+"""`pyannote-pix2seq evaluate`."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from pyannote.core import Annotation
+
+    from .scores import Detected, DiarizationScores
+
+TOTAL = "total"
+COLUMNS = {  # of the table: heading of each number
+    "der": "DER",
+    "miss": "miss",
+    "false_alarm": "false alarm",
+    "confusion": "confusion",
+    "jer": "JER",
+    "overlap_der": "DER in overlap",
+}
+Row = Mapping[str, Any]
+
+
+def evaluate(
+    pipeline: Annotated[
+        str, typer.Argument(help="Folder or config.yaml of a pipeline, or folder or checkpoint of a model of ours.")
+    ],
+    data: Annotated[
+        str, typer.Argument(help="Protocol, or a folder in which NAME.rttm (and NAME.uem) lie beside the audio.")
+    ],
+    subset: Annotated[str, typer.Option(help="Of the protocol: train, development or test.")] = "test",
+    num_speakers: Annotated[
+        str, typer.Option(help="auto; oracle: as many as in the reference; or a number.")
+    ] = "auto",
+    collar: Annotated[
+        float, typer.Option(help="Seconds around reference boundaries that are not scored, half on each side.")
+    ] = 0.0,
+    skip_overlap: Annotated[bool, typer.Option(help="Do not score where several people talk.")] = False,
+    references: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="KIND", help="In a folder: NAME.KIND.rttm is the reference where it exists."),
+    ] = None,
+    registry: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(help="A database.yml with the protocol."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps...")] = "auto",
+    into: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(help="File for the numbers: .json (all of them) or .csv (one line for each file)."),
+    ] = None,
+) -> None:
+    """Compare a pipeline with references, by file and in total.
+
+    Error rates in percent: DER with its parts, and where people talk at once; JER; number of speakers.
+    Models that detect classes get precision, recall and F of each class instead.
+    """
+    for path in into or []:
+        if path.suffix not in (".json", ".csv"):
+            raise ValueError(f"{path}: --into writes .json or .csv.")
+    _check_count(num_speakers)
+    from pyannote.database import registry as databases
+    from rich.console import Console
+
+    from .loading import detects_classes, load_pipeline, to_device
+    from .references import references as find
+
+    for path in registry or []:
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: there is no such file.")
+        databases.load_database(path)
+    files = find(data, subset, references)
+    with Console(stderr=True).status("loading the pipeline"):
+        loaded = to_device(load_pipeline(pipeline), device)
+    started = time.monotonic()
+    found = dict(_progress(_apply(loaded, files, num_speakers), len(files)))
+    seconds = time.monotonic() - started
+    pairs = [(file, found[file["uri"]]) for file in files]
+    detects = detects_classes(loaded)
+    result = _detection(pairs, loaded.classes()) if detects else _diarization(pairs, collar, skip_overlap)
+    audio = sum(file["annotated"].duration() for file in files)
+    result = {
+        "pipeline": pipeline,
+        "data": data,
+        "options": {
+            "subset": subset, "num_speakers": num_speakers, "collar": collar, "skip_overlap": skip_overlap,
+            "references": references,
+        },
+        "audio_seconds": audio,
+        "processing_seconds": seconds,
+        **result,
+    }  # fmt: skip
+    (_show_detection if detects else _show_diarization)(result)
+    for path in into or []:
+        _write(result, path)
+
+
+def _check_count(num_speakers: str) -> None:
+    if num_speakers not in ("auto", "oracle") and not (num_speakers.isdecimal() and int(num_speakers)):
+        raise ValueError(f"--num-speakers takes auto, oracle or a number from 1; got {num_speakers!r}.")
+
+
+def _apply(pipeline: Any, files: list[Mapping[str, Any]], num_speakers: str) -> Iterator[tuple[str, Annotation]]:
+    """URI and hypothesis of each file, in the order in which they are finished."""
+    from ..pipelines import PromptedSpeakerDiarization
+
+    def options(file: Mapping[str, Any]) -> dict[str, int]:
+        if num_speakers == "auto":
+            return {}
+        count = len(file["annotation"].labels()) if num_speakers == "oracle" else int(num_speakers)
+        return {"num_speakers": count} if count else {}  # where nobody speaks there is nothing to tell
+
+    asked = [{"uri": f["uri"], "audio": f["audio"], "pipeline_kwargs": options(f)} for f in files]
+    if isinstance(pipeline, PromptedSpeakerDiarization):
+        for file, diarization in pipeline(asked):
+            yield file["uri"], diarization
+        return
+    from .loading import in_memory
+
+    for file in asked:
+        output = pipeline(in_memory(file), **file["pipeline_kwargs"])
+        yield file["uri"], getattr(output, "speaker_diarization", output)
+
+
+def _progress(results: Iterator[Any], total: int) -> Iterator[Any]:
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(results, "files", total=total, console=Console(stderr=True), transient=True)
+
+
+def _diarization(pairs: list[tuple[Mapping[str, Any], Annotation]], collar: float, skip_overlap: bool) -> dict:
+    from .scores import DiarizationScores, score_diarization
+
+    total: DiarizationScores = DiarizationScores()
+    rows = []
+    for file, hypothesis in pairs:
+        scores = score_diarization(file["annotation"], hypothesis, file["annotated"], collar, skip_overlap)
+        rows.append({"file": file["uri"], **scores.row()})
+        total = total + scores
+    by_count = [
+        {"talking": count, "speech": errors.total, "seconds": vars(errors), **errors.rates}
+        for count, errors in sorted(total.by_count.items())
+    ]
+    return {"total": total.row(), "by_count": by_count, "files": rows}
+
+
+def _detection(pairs: list[tuple[Mapping[str, Any], Annotation]], classes: list[str]) -> dict:
+    from .scores import Detected, macro, score_detection
+
+    total = dict.fromkeys(classes, Detected())
+    rows = []
+    for file, hypothesis in pairs:
+        scores: dict[str, Detected] = score_detection(file["annotation"], hypothesis, file["annotated"], classes)
+        total = {name: total[name] + scores[name] for name in classes}
+        rows.extend({"file": file["uri"], "class": name, **scores[name].row()} for name in classes)
+    by_class = [{"class": name, **detected.row()} for name, detected in total.items()]
+    return {"total": macro([detected.row() for detected in total.values()]), "by_class": by_class, "files": rows}
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
+def _show_diarization(result: Row) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table("file", *COLUMNS.values(), "speakers (found)", title="diarization, %")
+    total = result["total"]
+    for row in (*result["files"], {"file": TOTAL, **total}):
+        speakers = f"{row['reference_speakers']} ({row['found_speakers']})"
+        if row["file"] == TOTAL:
+            table.add_section()
+        table.add_row(row["file"], *(_number(row[name]) for name in COLUMNS), speakers)
+    console.print(table)
+    talking = Table("talking", "speech, s", "DER", "miss", "false alarm", "confusion", "errors, s", title="by number of talkers")
+    for row in result["by_count"]:
+        wrong = sum(row["seconds"][name] for name in ("miss", "false_alarm", "confusion"))
+        rates = (_number(row[name]) for name in ("der", "miss", "false_alarm", "confusion"))
+        talking.add_row(_count(row["talking"]), _number(row["speech"]), *rates, _number(wrong))
+    console.print(talking)
+    console.print(f"right number of speakers: {_number(total['speaker_count_accuracy'])} % of the files")
+    _show_time(result)
+
+
+def _count(talking: int) -> str:
+    from .scores import MANY
+
+    return f"{talking} or more" if talking == MANY else str(talking)
+
+
+def _show_detection(result: Row) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("class", "precision", "recall", "F", "reference, s", "found, s", title="detection, %")
+    for row in result["by_class"]:
+        table.add_row(*(_number(row[name]) for name in ("class", "precision", "recall", "f", "reference", "found")))
+    table.add_section()
+    table.add_row("mean", *(_number(result["total"][name]) for name in ("precision", "recall", "f")), "", "")
+    Console().print(table)
+    _show_time(result)
+
+
+def _show_time(result: Row) -> None:
+    seconds, audio = result["processing_seconds"], result["audio_seconds"]
+    print(f"{audio:.0f} s of audio in {seconds:.1f} s ({audio / max(seconds, 1e-9):.0f} x real time)", file=sys.stderr)
+
+
+def _write(result: Row, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")  # a run that is killed leaves no half-written file
+    with temporary.open("w", encoding="utf-8", newline="") as file:
+        if path.suffix == ".json":
+            json.dump(result, file, indent=2, ensure_ascii=False)
+        else:
+            rows = [*result["files"], *_totals(result)]
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    temporary.replace(path)
+
+
+def _totals(result: Row) -> list[Row]:
+    """Last lines of the CSV."""
+    if "by_class" in result:
+        return [{"file": TOTAL, **row} for row in result["by_class"]]
+    return [{"file": TOTAL, **result["total"]}]

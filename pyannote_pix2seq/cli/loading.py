@@ -1,0 +1,79 @@
+"""Pipelines and models, by what users call them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from pyannote.audio import Model, Pipeline
+from pyannote.audio.pipelines import MultiLabelSegmentation
+
+from ..audio import SAMPLE_RATE, open_audio
+from ..models.checkpoints import load_checkpoint
+from ..models.weights import WEIGHTS, load
+from ..pipelines import PromptedSpeakerDiarization
+
+
+def load_pipeline(source: str) -> Pipeline:
+    """Pipeline of a folder, a `config.yaml`, a model's folder or checkpoint, or by its name on the Hugging Face hub.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If it cannot be loaded.
+    """
+    path = Path(source)
+    if path.suffix == ".ckpt":
+        return pipeline_of(load_checkpoint(path))
+    if (path / WEIGHTS).is_file():
+        return pipeline_of(load(path))
+    if path.is_dir() and not (path / "config.yaml").is_file():
+        raise ValueError(f"{path}: neither config.yaml nor {WEIGHTS} is in this folder.")
+    if not path.exists() and source.count("/") != 1:
+        raise FileNotFoundError(f"{source}: there is no such pipeline.")
+    pipeline = Pipeline.from_pretrained(path if path.exists() else source)
+    if pipeline is None:
+        raise ValueError(f"{source}: cannot be loaded as a pipeline.")
+    return pipeline
+
+
+def pipeline_of(model: Model) -> Pipeline:
+    """The pipeline that a model of ours is for, with its default parameters."""
+    if hasattr(model, "write"):
+        return PromptedSpeakerDiarization(model)
+    if getattr(model.specifications, "classes", None):
+        thresholds = {"onset": 0.5, "offset": 0.5, "min_duration_on": 0.0, "min_duration_off": 0.0}
+        classes = model.specifications.classes
+        return MultiLabelSegmentation(model).instantiate({"thresholds": {name: dict(thresholds) for name in classes}})
+    raise ValueError(f"there is no pipeline for a {type(model).__name__} alone; write its config.yaml.")
+
+
+def detects_classes(pipeline: Pipeline) -> bool:
+    """Whether the labels that the pipeline writes are classes, not speakers that have to be matched."""
+    return isinstance(pipeline, MultiLabelSegmentation)
+
+
+def in_memory(file: Mapping[str, Any]) -> dict[str, Any]:
+    """File as pipelines of pyannote take it where there is no FFmpeg."""
+    waveform = torch.from_numpy(open_audio({"audio": file["audio"]}).read())[None]
+    return {"uri": file["uri"], "waveform": waveform, "sample_rate": SAMPLE_RATE}
+
+
+def to_device(pipeline: Pipeline, name: str) -> Pipeline:
+    """Move a pipeline.
+
+    Raises
+    ------
+    ValueError
+        If the device cannot be used here.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(f"device {name!r} cannot be used here: {str(error).splitlines()[0]}") from None
+    return pipeline.to(device)

@@ -1,0 +1,102 @@
+"""What to evaluate on: the files of a protocol's subset, or of a folder in which references lie beside the audio."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pyannote.core import Annotation, Segment, Timeline
+from pyannote.database import FileFinder, registry
+from pyannote.database.util import load_rttm, load_uem
+
+from ..audio import open_audio
+
+SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".au", ".caf", ".w64"})
+SUBSETS = ("train", "development", "test")
+
+
+def references(data: str, subset: str, kind: str | None = None) -> list[Mapping[str, Any]]:
+    """Files with `uri`, `audio`, `annotation` and `annotated`.
+
+    Parameters
+    ----------
+    data : str
+        Name of a protocol, or a folder.
+    subset : {"train", "development", "test"}
+        Of the protocol.
+    kind : str, optional
+        In a folder, `<name>.<kind>.rttm` is the reference where there is one, instead of `<name>.rttm`.
+
+    Raises
+    ------
+    ValueError
+        If it is neither, if there is nothing to evaluate on, or a file has no reference.
+    """
+    if subset not in SUBSETS:
+        raise ValueError(f"unknown subset {subset!r}; subsets: {', '.join(SUBSETS)}.")
+    if Path(data).is_dir():
+        return _of_folder(Path(data), kind)
+    known = sorted(registry)
+    if data not in known:
+        raise ValueError(
+            f"{data!r} is neither a folder nor a protocol; known protocols: {', '.join(known) or 'none'} "
+            "(--registry database.yml adds others)."
+        )
+    if kind is not None:
+        raise ValueError("--references is for folders; a protocol has its own.")
+    try:
+        files = [_of_protocol(file) for file in getattr(registry.get_protocol(data), subset)()]
+    except NotImplementedError:
+        raise ValueError(f"{data} has no {subset} subset.") from None
+    if not files:
+        raise ValueError(f"the {subset} subset of {data} is empty.")
+    return files
+
+
+def _of_protocol(file: Mapping[str, Any]) -> Mapping[str, Any]:
+    if file.get("annotation") is None:
+        raise ValueError(f"{file['uri']}: the protocol has no annotation of this file.")
+    # looked for only where it is missing: looking makes protocols of mixtures render all of their files
+    audio = file.get("audio") or FileFinder()(file)
+    annotated = file.get("annotated") or _whole(audio)
+    return {"uri": file["uri"], "audio": audio, "annotation": file["annotation"], "annotated": annotated}
+
+
+def _whole(audio: Any) -> Timeline:
+    return Timeline([Segment(0.0, open_audio(audio).duration)])
+
+
+def _of_folder(folder: Path, kind: str | None) -> list[Mapping[str, Any]]:
+    audio = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not audio:
+        raise ValueError(f"{folder}: there is no audio file in this folder.")
+    files, used = [], 0
+    for path in audio:
+        wanted = path.with_suffix(f".{kind}.rttm")
+        if kind is not None and wanted.is_file():
+            rttm, used = wanted, used + 1
+        else:
+            rttm = path.with_suffix(".rttm")
+        if not rttm.is_file():
+            raise ValueError(f"{path}: its reference {rttm.name} is not beside it.")
+        uem = path.with_suffix(".uem")
+        annotated = _only(load_uem(uem), uem) if uem.is_file() else None
+        files.append(
+            {
+                "uri": path.stem,
+                "audio": path,
+                "annotation": _only(load_rttm(rttm), rttm) or Annotation(uri=path.stem),
+                "annotated": annotated or _whole(path),
+            }
+        )
+    if kind is not None and not used:
+        raise ValueError(f"{folder}: there is no reference that ends in .{kind}.rttm.")
+    return files
+
+
+def _only(by_uri: Mapping[str, Any], path: Path) -> Any:
+    """The one file of an RTTM or UEM; None when it is empty."""
+    if len(by_uri) > 1:
+        raise ValueError(f"{path}: is about {len(by_uri)} files ({', '.join(sorted(by_uri)[:3])}...); expected one.")
+    return next(iter(by_uri.values()), None)

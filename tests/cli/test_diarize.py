@@ -1,0 +1,166 @@
+"""The commands: stdout is RTTM, everything else goes to stderr, a mistake is one line."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+import typer
+from pyannote.audio.__main__ import app as pyannote_audio
+from pyannote.database.util import load_rttm
+
+from pyannote_pix2seq import cli
+from pyannote_pix2seq.turns import Turn
+from tests.pipelines.oracle import conversation, pipeline_folder, tone
+
+RATE = 16000
+TURNS = [Turn(10, 110, 0), Turn(100, 200, 1), Turn(210, 300, 0)]
+
+
+@pytest.fixture
+def call(tmp_path):
+    path = tmp_path / "call.wav"
+    soundfile.write(path, conversation(TURNS, 320), RATE)
+    return path
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Run a command in this process: exit code, stdout, stderr."""
+    folder = tmp_path / "pipeline"
+    folder.mkdir()
+    pipeline_folder(folder)
+
+    def run(*args, pipeline=folder):
+        chosen = ["--pipeline", pipeline] if args[0] == "diarize" and "--help" not in args else []
+        monkeypatch.setattr(sys, "argv", ["pyannote-pix2seq", *map(str, [*args, *chosen])])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        code = ended.value.code
+        if isinstance(code, str):  # what the interpreter does with it
+            code, err = 1, f"{err}{code}\n"
+        return code or 0, out, err
+
+    return run
+
+
+def assert_one_line_error(result, message):
+    code, out, err = result
+    assert (code, out) == (1, "")
+    lines = [line for line in err.splitlines() if line.strip() and not line.lstrip().startswith(tuple("━⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"))]
+    assert message in lines[-1] and lines[-1].startswith("error: ")
+    assert "Traceback" not in err
+
+
+def test_one_file_is_rttm_on_stdout(run, call, tmp_path):
+    code, out, _ = run("diarize", call)
+    assert code == 0
+    (tmp_path / "out.rttm").write_text(out)
+    diarization = load_rttm(tmp_path / "out.rttm")["call"]
+    assert [(s.start, s.end, label) for s, _, label in diarization.itertracks(yield_label=True)] == [
+        (0.2, 2.2, "SPEAKER_00"), (2.0, 4.0, "SPEAKER_01"), (4.2, 6.0, "SPEAKER_00")
+    ]  # fmt: skip
+
+
+def test_into_a_folder(run, call, tmp_path):
+    other = tmp_path / "other call.wav"
+    soundfile.write(other, conversation(TURNS[:1], 320), RATE)
+    code, out, _ = run("diarize", call, other, "--into", tmp_path / "new" / "folder")
+    assert (code, out) == (0, "")
+    written = sorted(path.name for path in (tmp_path / "new" / "folder").iterdir())
+    assert written == ["call.json", "call.rttm", "other call.json", "other call.rttm"]
+    turns = json.loads((tmp_path / "new" / "folder" / "call.json").read_text())["diarization"]
+    assert turns[0] == {"start": 0.2, "end": 2.2, "speaker": "SPEAKER_00", "confidence": 1.0}
+    assert list(load_rttm(tmp_path / "new" / "folder" / "other call.rttm")) == ["other_call"]
+
+
+def test_numbers_names_and_pictures(run, call, tmp_path):
+    assert "SPEAKER_01" not in run("diarize", call, "--max-speakers", 1)[1]
+    assert "SPEAKER_02" in run("diarize", call, "--num-speakers", 3)[1]
+    assert "SPEAKER_02" in run("diarize", call, "--min-speakers", 3)[1]
+    soundfile.write(tmp_path / "a=b.wav", tone(1, 2 * RATE), RATE)
+    code, out, _ = run("diarize", call, "--speaker", f"Alice Smith={tmp_path}/a=b.wav", "--picture", tmp_path / "a.png")
+    assert code == 0 and "Alice_Smith" in out and "SPEAKER_01" not in out
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_audio_the_bundled_call_is_scored(run):
+    code, out, err = run("diarize")
+    assert code == 0
+    assert all(line.startswith("SPEAKER sample ") for line in out.splitlines())
+    assert "DER " in err and "missed detection" in err
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "there is no such file"), (b"", "the file is empty"), (b"words " * 99, "cannot be read")],
+)
+def test_files_that_are_no_audio(run, tmp_path, content, message):
+    path = tmp_path / "bad.wav"
+    if content is not None:
+        path.write_bytes(content)
+    assert_one_line_error(run("diarize", path), f"bad.wav: {'' if content is None else message[:3]}")
+    assert_one_line_error(run("diarize", path), message)
+
+
+def test_samples_that_are_not_numbers(run, tmp_path):
+    samples = np.zeros(RATE, np.float32)
+    samples[800] = np.nan
+    soundfile.write(tmp_path / "bad.wav", samples, RATE, subtype="FLOAT")
+    assert_one_line_error(run("diarize", tmp_path / "bad.wav"), "bad.wav: the sample at 0.050 s is not a finite number")
+
+
+@pytest.mark.parametrize("num_samples", [0, 1, 800, RATE])
+def test_silence_is_empty(run, tmp_path, num_samples):
+    soundfile.write(tmp_path / "silence.wav", np.zeros(num_samples), RATE)
+    assert run("diarize", tmp_path / "silence.wav", "--picture", tmp_path / "a.png")[:2] == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--num-speakers", 0], "num_speakers must be at least 1; got 0"),
+        (["--min-speakers", 3, "--max-speakers", 2], "min_speakers=3 is more than max_speakers=2"),
+        (["--speaker", "Alice"], "--speaker takes NAME=CLIP"),
+        (["--speaker", "Alice=nowhere.wav"], "speaker 'Alice': nowhere.wav: there is no such file"),
+        (["--device", "toaster"], "device 'toaster' cannot be used here"),
+        (["--picture", "nowhere/a.png"], "there is no folder nowhere"),
+        (["--picture", "a.txt"], "the suffix of a picture is one of"),
+    ],
+)
+def test_mistakes_are_one_line(run, call, options, message, monkeypatch):
+    monkeypatch.chdir(call.parent)
+    assert_one_line_error(run("diarize", call, *options, "--into", "results"), message)
+
+
+def test_a_bad_pipeline_is_one_line(run, call, tmp_path):
+    assert_one_line_error(run("diarize", call, pipeline=tmp_path / "nothing"), "there is no such pipeline")
+
+
+def test_the_other_files_go_on(run, call, tmp_path):
+    code, out, err = run("diarize", tmp_path / "missing.wav", call)
+    assert code == 1 and "SPEAKER call" in out and "missing.wav: there is no such file" in err
+    assert_one_line_error(run("diarize", call, call, "--into", tmp_path / "out"), "more than one is called call")
+    assert_one_line_error(
+        run("diarize", call, call, "--picture", tmp_path / "a.png"), "--picture draws one file; got 2"
+    )
+
+
+def test_every_command_of_pyannote_audio_is_there(run, call, tmp_path):
+    commands = typer.main.get_command(pyannote_audio).commands
+    assert {name: command.help.splitlines()[0].rstrip(".") for name, command in commands.items()} == {
+        name: text.rstrip(".") for name, text in cli.UPSTREAM.items()
+    }
+    for name in commands:
+        code, out, _ = run(name, "--help")
+        assert code == 0 and f"pyannote-pix2seq {name}" in out
+    code, out, _ = run("apply", tmp_path / "pipeline", call, "--device", "cpu")
+    assert code == 0 and out == run("diarize", call)[1]
+
+
+def test_help_does_not_wait_for_torch():
+    check = "import sys, pyannote_pix2seq.cli; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
