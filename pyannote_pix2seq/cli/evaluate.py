@@ -21,10 +21,10 @@ TOTAL = "total"
 COLUMNS = {  # of the table: heading of each number
     "der": "DER",
     "miss": "miss",
-    "false_alarm": "false alarm",
-    "confusion": "confusion",
+    "false_alarm": "false",
+    "confusion": "conf.",
     "jer": "JER",
-    "overlap_der": "DER in overlap",
+    "overlap_der": "overlap",
 }
 Row = Mapping[str, Any]
 
@@ -37,9 +37,7 @@ def evaluate(
         str, typer.Argument(help="Protocol, or a folder in which NAME.rttm (and NAME.uem) lie beside the audio.")
     ],
     subset: Annotated[str, typer.Option(help="Of the protocol: train, development or test.")] = "test",
-    num_speakers: Annotated[
-        str, typer.Option(help="auto; oracle: as many as in the reference; or a number.")
-    ] = "auto",
+    num_speakers: Annotated[str, typer.Option(help="auto; oracle: as many as in the reference; or a number.")] = "auto",
     collar: Annotated[
         float, typer.Option(help="Seconds around reference boundaries that are not scored, half on each side.")
     ] = 0.0,
@@ -177,15 +175,21 @@ def _show_diarization(result: Row) -> None:
     from rich.table import Table
 
     console = Console()
-    table = Table("file", *COLUMNS.values(), "speakers (found)", title="diarization, %")
+    table = Table(
+        title="diarization, %", caption="false: false alarm; conf.: confusion; overlap: DER where people overlap"
+    )
+    table.add_column("file", overflow="fold")
+    for heading in (*COLUMNS.values(), "speakers"):
+        table.add_column(heading, justify="right", no_wrap=True)
     total = result["total"]
     for row in (*result["files"], {"file": TOTAL, **total}):
-        speakers = f"{row['reference_speakers']} ({row['found_speakers']})"
+        speakers = f"{row['found_speakers']} of {row['reference_speakers']}"
         if row["file"] == TOTAL:
             table.add_section()
         table.add_row(row["file"], *(_number(row[name]) for name in COLUMNS), speakers)
     console.print(table)
-    talking = Table("talking", "speech, s", "DER", "miss", "false alarm", "confusion", "errors, s", title="by number of talkers")
+    headings = ("talking", "speech, s", "DER", "miss", "false", "conf.", "errors, s")
+    talking = Table(*headings, title="by number of people who talk at once, %")
     for row in result["by_count"]:
         wrong = sum(row["seconds"][name] for name in ("miss", "false_alarm", "confusion"))
         rates = (_number(row[name]) for name in ("der", "miss", "false_alarm", "confusion"))

@@ -125,9 +125,7 @@ def score_diarization(
     by_count = {}
     for count, regions in regions_by_count(cut_reference, scored).items():
         found = parts.compute_components(reference, mapped, uem=regions)
-        by_count[count] = Errors(
-            found["total"], found["missed detection"], found["false alarm"], found["confusion"]
-        )
+        by_count[count] = Errors(found["total"], found["missed detection"], found["false alarm"], found["confusion"])
     jaccard = JaccardErrorRate(collar=collar, skip_overlap=skip_overlap).compute_components(
         reference, hypothesis, uem=uem
     )

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+import soundfile
+
+from pyannote_pix2seq.cli.references import references
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        soundfile.write(tmp_path / name / f"{name}.wav", np.zeros(32000), 16000)
+        (tmp_path / name / f"{name}.rttm").write_text(f"SPEAKER {name} 1 0.5 1.0 <NA> <NA> loose <NA> <NA>\n")
+    (tmp_path / "two" / "two.only_words.rttm").write_text("SPEAKER two 1 0.6 0.2 <NA> <NA> tight <NA> <NA>\n")
+    (tmp_path / "two" / "two.uem").write_text("two 1 0.000 1.000\n")
+    return tmp_path
+
+
+def test_references_beside_the_audio(folder):
+    one, two = references(str(folder), "test")
+    assert (one["uri"], one["annotation"].labels(), one["annotated"].duration()) == ("one", ["loose"], 2.0)
+    assert (two["uri"], two["annotation"].labels(), two["annotated"].duration()) == ("two", ["loose"], 1.0)
+
+
+def test_a_kind_of_reference_wins_where_it_exists(folder):
+    one, two = references(str(folder), "test", "only_words")
+    assert one["annotation"].labels() == ["loose"] and two["annotation"].labels() == ["tight"]
+
+
+def test_an_empty_reference_is_silence(folder):
+    (folder / "one" / "one.rttm").write_text("")
+    assert not references(str(folder), "test")[0]["annotation"]
+
+
+def test_what_cannot_be_evaluated_on_is_told(folder, tmp_path):
+    with pytest.raises(ValueError, match="neither a folder nor a protocol; known protocols"):
+        references("Nowhere.SpeakerDiarization.None", "test")
+    with pytest.raises(ValueError, match="subsets: train, development, test"):
+        references(str(folder), "dev")
+    with pytest.raises(ValueError, match="ends in .words.rttm"):
+        references(str(folder), "test", "words")
+    (folder / "one" / "one.rttm").unlink()
+    with pytest.raises(ValueError, match="one.rttm is not beside it"):
+        references(str(folder), "test")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="no audio file"):
+        references(str(tmp_path / "empty"), "test")
