@@ -6,33 +6,39 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
+from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import BinaryF1Score, BinaryPrecision, BinaryRecall, MultilabelF1Score
+from torchmetrics.wrappers.abstract import WrapperMetric
 
 UNKNOWN = -1  # target of a class that was not annotated
 
 
-class _OfClass:
-    """Makes a binary metric look at one class of (batch, class, ...) predictions and targets."""
+class OfClass(WrapperMetric):
+    """A binary metric of one class of (batch, class, ...) predictions and targets.
 
-    def __init__(self, index: int) -> None:
-        super().__init__(ignore_index=UNKNOWN)
+    Parameters
+    ----------
+    metric : Metric
+    index : int
+        Number of the class.
+    """
+
+    higher_is_better = True
+
+    def __init__(self, metric: Metric, index: int) -> None:
+        super().__init__()
+        self.metric = metric
         self.index = index
 
     def update(self, predictions: Tensor, targets: Tensor) -> None:
-        super().update(predictions[:, self.index], targets[:, self.index])
+        self.metric.update(predictions[:, self.index], targets[:, self.index])
 
+    def compute(self) -> Tensor:
+        return self.metric.compute()
 
-class ClassF1Score(_OfClass, BinaryF1Score):
-    """F1 of one class, at threshold 0.5."""
-
-
-class ClassPrecision(_OfClass, BinaryPrecision):
-    """Precision of one class, at threshold 0.5."""
-
-
-class ClassRecall(_OfClass, BinaryRecall):
-    """Recall of one class, at threshold 0.5."""
+    def reset(self) -> None:
+        super().reset()
+        self.metric.reset()
 
 
 class SegmentErrorRate(Metric):
@@ -89,13 +95,14 @@ class SegmentErrorRate(Metric):
         return self.errors / self.references.clamp_min(1)
 
 
-def class_scores(classes: Sequence[str]) -> dict[str, Metric]:
-    """F1, precision and recall of each class, and the mean F1 of several classes."""
-    scores: dict[str, Metric] = {}
-    for index, name in enumerate(classes):
-        scores[f"f1/{name}"] = ClassF1Score(index)
-        scores[f"precision/{name}"] = ClassPrecision(index)
-        scores[f"recall/{name}"] = ClassRecall(index)
+def class_scores(classes: Sequence[str]) -> dict[str, Metric | MetricCollection]:
+    """F1, precision and recall of each class, and the mean F1 of several classes, all at threshold 0.5."""
+    kinds = {"f1": BinaryF1Score, "precision": BinaryPrecision, "recall": BinaryRecall}
+    scores: dict[str, Metric | MetricCollection] = {
+        f"{kind}/{name}": OfClass(metric(ignore_index=UNKNOWN), index)
+        for index, name in enumerate(classes)
+        for kind, metric in kinds.items()
+    }
     if len(classes) > 1:
         scores["f1"] = MultilabelF1Score(len(classes), average="macro", ignore_index=UNKNOWN)
     return scores

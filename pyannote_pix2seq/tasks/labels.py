@@ -35,7 +35,7 @@ class Pool(NamedTuple):
         return int(self.regions[i]), rng.uniform(float(self.starts[i]), float(self.ends[i]))
 
 
-def read_labels(protocol: Protocol, classes: Sequence[str] | None, has_validation: bool) -> dict[str, np.ndarray]:
+def read_labels(protocol: Protocol, classes: Sequence[str] | None, has_validation: bool) -> dict[str, Any]:
     """Labels of the training and development sets.
 
     Returns
@@ -67,7 +67,10 @@ def read_labels(protocol: Protocol, classes: Sequence[str] | None, has_validatio
     number = {name: i for i, name in enumerate(classes)}
     known = np.zeros((len(files), len(classes)), dtype=bool)
     ignored: set[str] = set()
-    table, paths, regions, events = [], [], [], []
+    table: list[tuple[bool, bool]] = []
+    paths: list[str] = []
+    regions: list[tuple[int, float, float]] = []
+    events: list[tuple[int, float, float, int]] = []
     for i, (train, file) in enumerate(files):
         weak, labelled = _labelled_regions(file)
         table.append((train, weak))
@@ -93,13 +96,13 @@ def read_labels(protocol: Protocol, classes: Sequence[str] | None, has_validatio
 def _labelled_regions(file: Mapping[str, Any]) -> tuple[bool, list[tuple[Segment, list[tuple[Segment, str]]]]]:
     """Whether the labels of a file are weak, and its regions with the labelled segments of each."""
     annotation, tags = file.get("annotation"), file.get("tags")
-    if annotation is None and tags is None:
-        raise ValueError(f"{file['uri']} has neither strong labels ('annotation') nor weak ones ('tags').")
-    if annotation is None or (tags is not None and not annotation):
+    if tags is not None and not annotation:
         if isinstance(tags, Annotation):
             regions = tags.get_timeline(copy=False)
             return True, [(region, [(region, tag) for tag in sorted(tags.get_labels(region))]) for region in regions]
         return True, [(region, [(region, tag) for tag in tags]) for region in _annotated(file)]
+    if annotation is None:
+        raise ValueError(f"{file['uri']} has neither strong labels ('annotation') nor weak ones ('tags').")
     return False, [
         (region, [(segment, label) for segment, _, label in annotation.crop(region).itertracks(yield_label=True)])
         for region in _annotated(file)

@@ -34,6 +34,7 @@ class SpeakerDetection(SegmentationTask):
     A file of the protocol has strong labels if it has an `annotation`. It has weak labels if it has `tags` and
     its `annotation` is missing or empty: a list of the classes that occur in it, or an `Annotation` whose segments are
     regions and whose labels are the classes that occur in them (mark a region where none does with any other label).
+    Chunks of a longer file or region inherit its tags, so `duration` should be close to what was tagged.
     Weak labels need a model with an attention head, such as `DeviNet(attention=True)`.
 
     `classes` of a file, if the protocol has them, are those that were annotated: others are unknown there, not absent.
@@ -56,6 +57,8 @@ class SpeakerDetection(SegmentationTask):
     ValueError
         If a file has neither strong nor weak labels, no class is known, or the model cannot learn from weak labels.
     """
+
+    cache: Path | None
 
     def __init__(
         self,
@@ -92,7 +95,7 @@ class SpeakerDetection(SegmentationTask):
         if self.cache and self.cache.exists() and self.cache.stat().st_size > 0:
             return
         if self.cache is None:
-            self.cache = Path(tempfile.mkstemp(suffix=".npz")[1])
+            self.cache = Path(tempfile.mkdtemp()) / "labels.npz"
         self.cache.parent.mkdir(parents=True, exist_ok=True)
         prepared = read_labels(self.protocol, self.classes, self.has_validation)
         handle, partial = tempfile.mkstemp(dir=self.cache.parent)
@@ -104,6 +107,7 @@ class SpeakerDetection(SegmentationTask):
         """Load the cache, in each process."""
         if stage == "fit":
             self.cache = self.trainer.strategy.broadcast(self.cache)
+        assert self.cache is not None  # prepare_data has chosen one
         with np.load(self.cache, allow_pickle=False) as arrays:
             self.prepared_data = dict(arrays)
         found = str(self.prepared_data["protocol"]), self.prepared_data["classes-list"].tolist()
@@ -134,10 +138,16 @@ class SpeakerDetection(SegmentationTask):
                 if len(some):
                     self._pools.append(Pool(some["region"], some["start"], some["end"]))
         self._validation = [
-            (i, start)
-            for i in np.flatnonzero(~train)
-            for start in np.arange(regions["start"][i], regions["end"][i], self.duration)
+            (int(i), float(start)) for i in np.flatnonzero(~train) for start in self._tiles(regions[i], files["weak"])
         ]
+
+    def _tiles(self, region: np.void, weak: np.ndarray) -> np.ndarray:
+        """Where validation chunks of a region start: they cover it without overlap."""
+        starts = np.arange(region["start"], region["end"], self.duration)
+        if weak[region["file"]]:
+            # what a tag stands for need not be in the rest that is shorter than a chunk
+            return starts[: max(1, int((region["end"] - region["start"]) / self.duration + 1e-6))]
+        return starts
 
     def prepare_chunk(self, region: int, start: float) -> dict[str, Any]:
         """One chunk of a region.
@@ -174,7 +184,7 @@ class SpeakerDetection(SegmentationTask):
             tags[events["class"]] = 1
         else:
             y[: first_frame_from(region_end), known] = 0
-            for event in events:
+            for event in events[(events["start"] < start + self.duration) & (events["end"] > start)]:
                 y[first_frame_from(event["start"]) : first_frame_from(event["end"]), event["class"]] = 1
             tags = y.max(axis=0)
         return {
@@ -218,12 +228,14 @@ class SpeakerDetection(SegmentationTask):
                 "to learn from them: use DeviNet(attention=True)."
             )
 
-    def default_metric(self) -> dict[str, Metric]:
+    def default_metric(self) -> dict[str, Metric | MetricCollection]:
         """Scores of frames, if any file of the development set has strong labels."""
         files = self.prepared_data["files"]
         if not (~files["train"] & ~files["weak"]).any():
             return {}
-        return class_scores(self.classes) | {"error_rate": SegmentErrorRate(self.model.receptive_field.step)}
+        return class_scores(self.specifications.classes) | {
+            "error_rate": SegmentErrorRate(self.model.receptive_field.step)
+        }
 
     @cached_property
     def metric(self) -> MetricCollection:
@@ -234,7 +246,9 @@ class SpeakerDetection(SegmentationTask):
     def setup_validation_metric(self) -> None:
         super().setup_validation_metric()
         if self._has_attention:
-            tagging = MetricCollection(class_scores(self.classes), prefix="tagging/", compute_groups=False)
+            tagging = MetricCollection(
+                class_scores(self.specifications.classes), prefix="tagging/", compute_groups=False
+            )
             self.model.tagging_metric = tagging.to(self.model.device)
 
     @property
