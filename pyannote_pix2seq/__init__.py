@@ -10,6 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from .diarization import Diarization
+from .mixtures.protocol import register
+
+register()  # "Pix2Seq" becomes a database of pyannote.database
 
 _PRETRAINED = Path(__file__).parent / "pretrained"
 

@@ -1,18 +1,28 @@
-"""All speech of a source, decoded once and held as 16-bit samples."""
+"""All speech of a source, decoded once, held as 16-bit samples in a file that all processes map into their memory."""
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import tempfile
 import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import soundfile
-import soxr
 
+from . import speech_regions
+from .cache import cache_folder
 from .plan import SAMPLE_RATE
 from .sources.base import Utterance
-from .speech_regions import speech_regions
+
+SAMPLES, TABLE = "samples.int16", "table.json"
+LOUD = 0.15  # amplitude that the loud samples of speech get: all utterances start at one level
+MIN_SPEECH = 1.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,8 @@ class Bank:
         Utterances of each speaker.
     groups : list of list of int
         Speakers of each corpus: voices of one corpus are harder to tell apart than voices of two.
+    key : str
+        Changes with the speech: same key, same samples and regions.
     """
 
     samples: np.ndarray
@@ -38,52 +50,118 @@ class Bank:
     utterances: list[tuple[int, int, list[tuple[int, int]]]]
     by_speaker: list[list[int]]
     groups: list[list[int]]
+    key: str = ""
 
     @classmethod
-    def load(cls, utterances: Iterable[Utterance], min_speech: float = 1.0) -> Bank:
-        """Decode utterances.
+    def load(cls, utterances: Iterable[Utterance], min_speech: float = MIN_SPEECH, folder: Path | None = None) -> Bank:
+        """Decode utterances, unless the cache has them.
 
         Parameters
         ----------
         utterances : iterable of Utterance
         min_speech : float
-            Speakers with less speech than this, in seconds, are skipped with a warning.
+            Speakers with less speech than this, in seconds, are skipped with a warning, as are unusable utterances.
+        folder : Path, optional
+            Cache. Default: `banks` in the user's cache.
+
+        Raises
+        ------
+        ValueError
+            If no speaker is left.
         """
-        decoded: dict[tuple[str, str], list[tuple[np.ndarray, list[tuple[int, int]]]]] = {}
-        for utterance in utterances:
-            samples = decode(utterance)
-            regions = speech_regions(samples, SAMPLE_RATE)
-            decoded.setdefault((utterance.source, utterance.speaker), []).append((samples, regions))
-        chunks: list[np.ndarray] = []
-        table, by_speaker, names, groups = [], [], [], {}
-        position = 0
-        for (source, name), parts in decoded.items():
-            if sum(end - start for _, regions in parts for start, end in regions) < min_speech * SAMPLE_RATE:
-                warnings.warn(f"speaker {name!r} has less than {min_speech} s of speech and is skipped.", stacklevel=2)
+        utterances = list(utterances)
+        folder = folder or cache_folder("banks")
+        there = folder / _identity(utterances, min_speech)
+        if not (there / TABLE).exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder))
+            try:
+                _decode(utterances, min_speech, unfinished)
+                unfinished.chmod(0o755)
+                unfinished.rename(there)
+            except OSError:
+                if not (there / TABLE).exists():  # otherwise another process was faster
+                    raise
+            finally:
+                shutil.rmtree(unfinished, ignore_errors=True)
+        return cls._open(there)
+
+    @classmethod
+    def _open(cls, folder: Path) -> Bank:
+        table = json.loads((folder / TABLE).read_text("utf-8"))
+        table["utterances"] = [(first, length, [(s, e) for s, e in r]) for first, length, r in table["utterances"]]
+        return cls(np.memmap(folder / SAMPLES, np.int16, "r"), **table)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A file that is mapped goes to another process by its name."""
+        state = dict(self.__dict__)
+        if isinstance(self.samples, np.memmap):
+            state["samples"] = self.samples.filename
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if isinstance(state["samples"], (str, os.PathLike)):
+            state = {**state, "samples": np.memmap(state["samples"], np.int16, "r")}
+        self.__dict__.update(state)
+
+
+def _identity(utterances: Sequence[Utterance], min_speech: float) -> str:
+    """Of what would be decoded, without reading it: names, sizes and times of the files, and the code that decodes."""
+    identity = sha256(f"{min_speech}".encode())
+    for module in (__file__, speech_regions.__file__):
+        identity.update(Path(module).read_bytes())
+    for utterance in utterances:
+        try:
+            status = os.stat(utterance.path)
+            stamp: tuple[int, ...] = (status.st_size, status.st_mtime_ns)
+        except OSError:
+            stamp = ()
+        identity.update(f"{sorted(asdict(utterance).items())} {stamp}\n".encode())
+    return identity.hexdigest()[:20]
+
+
+def _decode(utterances: Sequence[Utterance], min_speech: float, folder: Path) -> None:
+    """Write the samples of all usable speakers, one speaker behind the other, and the table of what they are."""
+    by_speaker: dict[tuple[str, str], list[Utterance]] = {}
+    for utterance in utterances:
+        by_speaker.setdefault((utterance.source, utterance.speaker), []).append(utterance)
+    names: dict[str, None] = {}
+    table, positions, groups = [], [], {}
+    content = sha256()
+    position = 0
+    with open(folder / SAMPLES, "wb") as file:
+        for (source, name), spoken in by_speaker.items():
+            usable = [decoded for decoded in map(_usable, spoken) if decoded is not None]
+            speech = sum(end - start for _, regions in usable for start, end in regions) / SAMPLE_RATE
+            if not usable or speech < min_speech:
+                _warn(f"speaker {name!r} has {speech:.2f} s of speech, less than {min_speech:g} s")
                 continue
             groups.setdefault(source, []).append(len(names))
-            names.append(name)
-            by_speaker.append([])
-            for samples, regions in parts:
-                if not regions:
-                    continue
-                by_speaker[-1].append(len(table))
+            names[f"{source}/{name}" if name in names else name] = None
+            positions.append(list(range(len(table), len(table) + len(usable))))
+            for samples, regions in usable:
                 table.append((position, len(samples), regions))
-                chunks.append(samples)
                 position += len(samples)
-        if not names:
-            raise ValueError("no speaker with usable speech was found; check the source.")
-        return cls(np.concatenate(chunks), names, table, by_speaker, list(groups.values()))
+                file.write(samples.tobytes())
+                content.update(samples.tobytes())
+    if not names:
+        raise ValueError("no speaker with usable speech was found; check the source.")
+    rest = {"speakers": list(names), "utterances": table, "by_speaker": positions, "groups": list(groups.values())}
+    content.update(json.dumps(rest).encode())
+    (folder / TABLE).write_text(json.dumps({**rest, "key": content.hexdigest()}), "utf-8")
 
 
-def decode(utterance: Utterance) -> np.ndarray:
-    """Samples of an utterance, mono, 16 kHz, int16, its loud parts at a common level."""
-    samples, rate = soundfile.read(utterance.path, dtype="float32", always_2d=True)
-    if utterance.start is not None or utterance.end is not None:
-        samples = samples[round((utterance.start or 0) * rate) : utterance.end and round(utterance.end * rate)]
-    mono = samples.mean(1)
-    if rate != SAMPLE_RATE:
-        mono = soxr.resample(mono, rate, SAMPLE_RATE)
-    loud = np.quantile(np.abs(mono), 0.95) if len(mono) else 0.0
-    gain = min(0.15 / max(loud, 1e-4), 0.99 / max(np.abs(mono).max(initial=0.0), 1e-4))
-    return (mono * gain * 32767).astype(np.int16)
+def _usable(utterance: Utterance) -> tuple[np.ndarray, list[tuple[int, int]]] | None:
+    """Samples of an utterance as int16, its speech at a common level, and its speech regions; None if unusable."""
+    try:
+        samples, regions = speech_regions.read_speech(utterance)
+    except speech_regions.UnusableSpeechError as error:
+        _warn(str(error).rstrip("."))
+        return None
+    speech = np.abs(np.concatenate([samples[start:end] for start, end in regions]))
+    gain = min(LOUD / max(np.quantile(speech, 0.95), 1e-4), 0.99 / max(np.abs(samples).max(), 1e-4))
+    return (samples * np.float32(gain * 32767)).astype(np.int16), regions
+
+
+def _warn(what: str) -> None:
+    warnings.warn(f"{what}: skipped.", stacklevel=2)

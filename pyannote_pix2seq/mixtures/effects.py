@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from scipy.signal import fftconvolve, firwin2, oaconvolve
 
 from .plan import SAMPLE_RATE, Plan
+from .recordings import impulse_response, recordings
 
 Samples = np.ndarray  # (sample,) float32
 
@@ -82,8 +84,8 @@ class Reverberation:
     Parameters
     ----------
     probability : float
-    measured : sequence of (sample,) arrays
-        Impulse responses at 16 kHz.
+    measured : sequence of (sample,) arrays, or path
+        Impulse responses at 16 kHz, from their direct sound on, of unit energy; or a folder of recordings of some.
     decay : (float, float)
         Range of the time in which the echo falls by 60 dB, in seconds.
     direct_to_reverberant : (float, float)
@@ -91,9 +93,12 @@ class Reverberation:
     """
 
     probability: float = 0.6
-    measured: Sequence[Samples] = field(default=(), repr=False)
+    measured: Sequence[Samples] | str | Path = field(default=(), repr=False)
     decay: tuple[float, float] = (0.12, 0.8)
     direct_to_reverberant: tuple[float, float] = (-3.0, 15.0)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "measured", recordings(self.measured, impulse_response))
 
     def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> Echoes | None:
         if rng.random() >= self.probability * difficulty or not plan.voices:
@@ -134,15 +139,18 @@ class Noise:
     Parameters
     ----------
     probability : float
-    recorded : sequence of (sample,) arrays
-        Noises at 16 kHz.
+    recorded : sequence of (sample,) arrays, or path
+        Noises at 16 kHz, or a folder of recordings.
     snr : (float, float)
         Range of the signal-to-noise ratio at full difficulty, in decibels.
     """
 
     probability: float = 0.9
-    recorded: Sequence[Samples] = field(default=(), repr=False)
+    recorded: Sequence[Samples] | str | Path = field(default=(), repr=False)
     snr: tuple[float, float] = (3.0, 40.0)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "recorded", recordings(self.recorded))
 
     def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> AddedNoise | None:
         if rng.random() >= self.probability * (0.5 + 0.5 * difficulty):
@@ -215,3 +223,12 @@ class Level:
         middle = sum(self.range) / 2
         low, high = (middle + (edge - middle) * (0.4 + 0.6 * difficulty) for edge in self.range)
         return Scaled(float(gain(rng.uniform(low, high))), float(gain(rng.uniform(-90, -65))))
+
+
+EFFECTS = {
+    "level": Level,
+    "loudness": Loudness,
+    "microphone": Microphone,
+    "noise": Noise,
+    "reverberation": Reverberation,
+}

@@ -46,6 +46,11 @@ class Simulator:
         """Its sound: (sample,) float32."""
         return render(plan, self.bank)
 
+    def labels(self, plan: Plan) -> list[str]:
+        """Name of each voice of a plan, without spaces (RTTM has none): the same in all plans."""
+        names = ["_".join(self.bank.speakers[voice.speaker].split()) for voice in plan.voices]
+        return [n if v.speed == 1 else f"{n}@{v.speed:g}" for n, v in zip(names, plan.voices, strict=True)]
+
     @property
     def num_identities(self) -> int:
         """Number of speakers of the bank."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -37,6 +38,32 @@ class Speech:
             if end - cut > MIN_STRETCH * SAMPLE_RATE:
                 self.unsaid.appendleft((utterance, cut, end))
         return begin, said[-1][1], tuple(said)
+
+
+def draw_voices(
+    rng: np.random.Generator, bank: Bank, count: int, same_corpus: float, speeds: Sequence[float]
+) -> tuple[Voice, ...]:
+    """Different speakers; with probability `same_corpus` all of one corpus.
+
+    Raises
+    ------
+    ValueError
+        If the bank has not so many.
+    """
+    everyone = np.arange(len(bank.speakers))
+    if rng.random() < same_corpus:
+        group = np.array(bank.groups[rng.choice(len(bank.groups), p=[len(g) / len(everyone) for g in bank.groups])])
+        everyone = group if len(group) >= count else everyone
+    if count > len(everyone):
+        raise ValueError(f"{count} speakers were asked for, but the bank has only {len(everyone)}.")
+    drawn = rng.choice(everyone, count, replace=False)
+    return tuple(Voice(int(s), float(rng.choice(speeds))) for s in drawn)
+
+
+def in_order(num_samples: int, voices: tuple[Voice, ...], excerpts: Iterable[Excerpt]) -> Plan:
+    """A plan of the excerpts that start inside of it."""
+    kept = (e for e in excerpts if e.start < num_samples)
+    return Plan(num_samples, voices, tuple(sorted(kept, key=lambda e: (e.start, e.speaker))))
 
 
 @dataclass(frozen=True)
@@ -81,21 +108,25 @@ class Conversation:
     same_corpus: float = 0.5
     speeds: Sequence[float] = (1.0, 1.0, 0.88, 1.13)
 
-    def voices(self, rng: np.random.Generator, bank: Bank, count: int) -> tuple[Voice, ...]:
-        """Draw different speakers."""
-        everyone = np.arange(len(bank.speakers))
-        if rng.random() < self.same_corpus:
-            group = np.array(bank.groups[rng.choice(len(bank.groups), p=[len(g) / len(everyone) for g in bank.groups])])
-            everyone = group if len(group) >= count else everyone
-        if count > len(everyone):
-            raise ValueError(f"{count} speakers were asked for, but the bank has only {len(everyone)}.")
-        drawn = rng.choice(everyone, count, replace=False)
-        return tuple(Voice(int(s), float(rng.choice(self.speeds))) for s in drawn)
+    def __post_init__(self) -> None:
+        if not len(self.num_speakers) or min(self.num_speakers) < 0 or sum(self.num_speakers) <= 0:
+            raise ValueError(f"num_speakers: expected probabilities of 0, 1, 2... speakers; got {self.num_speakers}.")
+        for name in ("hold", "backchannel", "same_corpus"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: expected a probability from 0 to 1; got {getattr(self, name)!r}.")
+        if not 0 <= self.overlap[0] <= self.overlap[1] <= 1:
+            raise ValueError(f"overlap: expected two shares from 0 to 1, in order; got {self.overlap}.")
+        if not len(self.speeds) or min(self.speeds) <= 0:
+            raise ValueError(f"speeds: expected at least one speed above 0; got {self.speeds}.")
+
+    @property
+    def max_speakers(self) -> int:
+        return max(count for count, probability in enumerate(self.num_speakers) if probability > 0)
 
     def __call__(self, rng: np.random.Generator, bank: Bank, duration: float) -> Plan:
         """Draw a conversation of `duration` seconds."""
         count = int(rng.choice(len(self.num_speakers), p=np.array(self.num_speakers) / sum(self.num_speakers)))
-        voices = self.voices(rng, bank, count)
+        voices = draw_voices(rng, bank, count, self.same_corpus, self.speeds)
         num_samples = round(duration * SAMPLE_RATE)
         if not voices:
             return Plan(num_samples, (), ())
@@ -135,8 +166,120 @@ class Conversation:
                 else:
                     now += rng.exponential(pace * self.gap)
             now = max(now, free[who] + 0.05)
-        kept = (e for e in excerpts if e.start < num_samples)
-        return Plan(num_samples, voices, tuple(sorted(kept, key=lambda e: (e.start, e.speaker))))
+        return in_order(num_samples, voices, excerpts)
 
 
-STYLES = {"Conversation": Conversation}
+@dataclass(frozen=True)
+class Artificial:
+    """The seed's generator: turns of any length, never the same speaker twice running, gaps on both sides of zero.
+
+    Source: nanodrz (2024), whose names the knobs keep. A mixture longer than one exchange holds several, one behind
+    the other.
+
+    Parameters
+    ----------
+    num_speakers : int
+        Most speakers; at least two are drawn.
+    interrupt_max, silence_max : float
+        A turn starts up to `interrupt_max` before, or up to `silence_max` after, the end of the one before, in seconds.
+    min_secs, max_secs : float
+        Length of an exchange, in seconds.
+    speeds : sequence of float
+        See `Conversation`.
+    """
+
+    num_speakers: int = 4
+    interrupt_max: float = 1.0
+    silence_max: float = 2.0
+    min_secs: float = 5.0
+    max_secs: float = 15.0
+    speeds: Sequence[float] = (1.0,)
+
+    MAX_TURNS: ClassVar[int] = 20  # of an exchange
+    MIN_TURN: ClassVar[float] = 1.0  # seconds
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.num_speakers, int) or self.num_speakers < 2:
+            raise ValueError(f"num_speakers: expected a whole number from 2 on; got {self.num_speakers!r}.")
+        if self.interrupt_max < 0 or self.silence_max < 0:
+            raise ValueError(
+                f"interrupt_max and silence_max cannot be negative; got {self.interrupt_max} and {self.silence_max} s."
+            )
+        if not self.MIN_TURN <= self.min_secs <= self.max_secs - 1:
+            raise ValueError(
+                f"expected {self.MIN_TURN:g} <= min_secs <= max_secs - 1; got {self.min_secs} and {self.max_secs} s."
+            )
+
+    @property
+    def max_speakers(self) -> int:
+        return self.num_speakers
+
+    def __call__(self, rng: np.random.Generator, bank: Bank, duration: float) -> Plan:
+        """Draw exchanges of `duration` seconds in all."""
+        voices = draw_voices(rng, bank, int(rng.integers(2, self.num_speakers + 1)), 0.0, self.speeds)
+        speech = [Speech(rng, bank, voice) for voice in voices]
+        free = [0.0] * len(voices)
+        excerpts: list[Excerpt] = []
+        now, who = 0.0, -1
+        while now < duration:
+            end = now + rng.uniform(self.min_secs, self.max_secs - 1)
+            for _ in range(self.MAX_TURNS):
+                if end - now < self.MIN_TURN:
+                    break
+                who = int(rng.choice([s for s in range(len(voices)) if s != who]))
+                start = max(now, free[who])
+                source, length, regions = speech[who].take(rng.uniform(self.MIN_TURN, max(end - start, self.MIN_TURN)))
+                excerpts.append(Excerpt(who, round(start * SAMPLE_RATE), source, length, regions))
+                free[who] = start + voices[who].stretched(length) / SAMPLE_RATE
+                now = max(free[who] + rng.uniform(-self.interrupt_max, self.silence_max), start + MIN_STRETCH)
+            now = max(now, end)
+        return in_order(round(duration * SAMPLE_RATE), voices, excerpts)
+
+
+@dataclass(frozen=True)
+class Independent:
+    """One track for each speaker, who does not listen: utterances with exponential silences between.
+
+    Source: the simulated mixtures of EEND (Fujita et al., 2019).
+
+    Parameters
+    ----------
+    num_speakers : sequence of float
+        Probability of 0, 1, 2... speakers.
+    silence : sequence of float
+        Mean silence before an utterance when there are 1, 2, 3... speakers (the last one holds for more), in seconds.
+    speeds : sequence of float
+        See `Conversation`.
+    """
+
+    num_speakers: Sequence[float] = (0.0, 0.25, 0.25, 0.25, 0.25)
+    silence: Sequence[float] = (2.0, 2.0, 5.0, 9.0)
+    speeds: Sequence[float] = (1.0,)
+
+    def __post_init__(self) -> None:
+        if not len(self.num_speakers) or min(self.num_speakers) < 0 or sum(self.num_speakers) <= 0:
+            raise ValueError(f"num_speakers: expected probabilities of 0, 1, 2... speakers; got {self.num_speakers}.")
+        if not len(self.silence) or min(self.silence) <= 0:
+            raise ValueError(f"silence: expected mean silences above 0, in seconds; got {self.silence}.")
+
+    @property
+    def max_speakers(self) -> int:
+        return max(count for count, probability in enumerate(self.num_speakers) if probability > 0)
+
+    def __call__(self, rng: np.random.Generator, bank: Bank, duration: float) -> Plan:
+        """Draw tracks of `duration` seconds."""
+        count = int(rng.choice(len(self.num_speakers), p=np.array(self.num_speakers) / sum(self.num_speakers)))
+        voices = draw_voices(rng, bank, count, 0.0, self.speeds)
+        excerpts: list[Excerpt] = []
+        for who, voice in enumerate(voices):
+            speech = Speech(rng, bank, voice)
+            mean = self.silence[min(count, len(self.silence)) - 1]
+            now = rng.exponential(mean)
+            while now < duration:
+                source, length, regions = speech.take(duration)  # the rest of an utterance
+                excerpts.append(Excerpt(who, round(now * SAMPLE_RATE), source, length, regions))
+                now += voice.stretched(length) / SAMPLE_RATE + rng.exponential(mean)
+        return in_order(round(duration * SAMPLE_RATE), voices, excerpts)
+
+
+STYLES = {"Conversation": Conversation, "Artificial": Artificial, "Independent": Independent}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
+from ..plain import make
 from .base import SUBSETS, Source, Utterance, split
 from .commonvoice import CommonVoice
 from .espeak import ESpeak
@@ -39,18 +39,7 @@ def source(name: str, **parameters: Any) -> Source:
     ValueError
         If the name is not in the table, or the source does not take such a parameter, or needs another one.
     """
-    try:
-        kind = SOURCES[name]
-    except KeyError:
-        raise ValueError(f"unknown source {name!r}; known sources: {', '.join(sorted(SOURCES))}.") from None
-    known = inspect.signature(kind).parameters
-    for parameter in parameters:
-        if parameter not in known:
-            raise ValueError(f"source {name!r} has no parameter {parameter!r}; its parameters: {', '.join(known)}.")
-    for parameter, declared in known.items():
-        if declared.default is declared.empty and parameter not in parameters:
-            raise ValueError(f"source {name!r} needs the parameter {parameter!r}; its parameters: {', '.join(known)}.")
-    return kind(**parameters)
+    return make("source", SOURCES, {**parameters, "name": name})
 
 
 __all__ = ["SOURCES", "SUBSETS", "Source", "Utterance", "source", "split"]

@@ -22,10 +22,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 import soundfile
 import soxr
 
+from ..cache import cache_folder
 from .base import Source, Utterance
 from .sentences import PHRASES, sentence
 
@@ -82,7 +82,7 @@ class ESpeak(Source):
     num_utterances : int, optional
         Utterances of each, of one or two sentences (1-14 s).
     cache : str or Path, optional
-        Default: `pyannote_pix2seq/espeak` in the user's cache folder.
+        Default: `espeak` in the cache (`cache_folder`).
 
     Raises
     ------
@@ -107,8 +107,7 @@ class ESpeak(Source):
         self.data = espeakng_loader.get_data_path()
         self.voices = voices(num_speakers)
         self.num_utterances = num_utterances
-        default = platformdirs.user_cache_path("pyannote_pix2seq") / "espeak"
-        self.cache = Path(cache).expanduser() if cache is not None else default
+        self.cache = Path(cache).expanduser() if cache is not None else cache_folder("espeak")
 
     def __iter__(self) -> Iterator[Utterance]:
         # Threads only wait for the engine's processes.

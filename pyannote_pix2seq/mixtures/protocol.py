@@ -1,0 +1,181 @@
+"""Mixtures as a database of pyannote: `Pix2Seq.SpeakerDiarization.Conversation`, `.Artificial`, `.Independent`.
+
+Own ones are declared in any `database.yml` that pyannote.database loads, under the key `Mixtures`:
+
+    Mixtures:
+      Meetings:                                    # Pix2Seq.SpeakerDiarization.Meetings
+        source: {name: librispeech, root: LibriSpeech}
+        style: {name: Conversation, num_speakers: [0, 0, 1, 1, 1]}
+        effects: [loudness, {name: noise, recorded: musan/noise}, level]
+        files: {train: 1000, development: 100}
+        duration: 61.0
+        seed: 1
+
+Nothing is read or rendered before the first file is asked for; audio goes to a cache (`cache.cache_folder`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from pyannote.core import Annotation, Segment, Timeline
+from pyannote.database import Database, ProtocolFile, registry
+from pyannote.database.protocol import SpeakerDiarizationProtocol
+
+from .cache import cache_folder, replacing
+from .definition import SUBSETS, Definition
+from .plan import SAMPLE_RATE, Plan
+
+if TYPE_CHECKING:
+    from .simulator import Simulator
+
+DATABASE, TASK = "Pix2Seq", "SpeakerDiarization"
+SECTION = "Mixtures"
+
+BUILT_IN = {name: Definition(name, style=name) for name in ("Conversation", "Artificial", "Independent")}
+_DEFINED: dict[str, Definition] = {}  # by `define`
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """One file of a protocol; everything about it is made when it is asked for."""
+
+    definition: Definition
+    subset: str
+    index: int
+
+    @property
+    def uri(self) -> str:
+        fingerprint = self.definition.fingerprint(self.subset)
+        return f"{self.definition.name}-{fingerprint}-{self.subset}-{self.index:05d}"
+
+    def plan(self) -> Plan:
+        rng = np.random.default_rng((self.definition.seed, SUBSETS.index(self.subset), self.index))
+        simulator = self.definition.simulator(self.subset)
+        return simulator.plan(rng, self.definition.duration, self.definition.difficulty)
+
+    def waveform(self, plan: Plan | None = None) -> np.ndarray:
+        """(sample,) float32."""
+        return self.definition.simulator(self.subset).render(plan or self.plan())
+
+    def annotation(self, file: Any = None) -> Annotation:
+        plan = self.plan()
+        return plan.annotation(self.definition.simulator(self.subset).labels(plan), uri=self.uri)
+
+    def annotated(self, file: Any = None) -> Timeline:
+        return Timeline([Segment(0.0, self.definition.num_samples / SAMPLE_RATE)], uri=self.uri)
+
+    def audio(self, file: Any = None) -> Path:
+        """Path of the sound, rendered unless it is in the cache. Several processes may ask at once."""
+        import soundfile
+
+        path = cache_folder("mixtures") / f"{self.uri}.wav"
+        if not path.exists():
+            with replacing(path) as temporary:
+                soundfile.write(temporary, self.waveform(), SAMPLE_RATE, subtype="PCM_16")
+        return path
+
+
+class MixtureProtocol(SpeakerDiarizationProtocol):
+    """Files of mixtures, always the same ones, and (through `simulator`) mixtures without end.
+
+    Parameters
+    ----------
+    definition : Definition
+    preprocessors : dict, optional
+        See `pyannote.database.Protocol`.
+    """
+
+    def __init__(self, definition: Definition, preprocessors: Any = None) -> None:
+        super().__init__(preprocessors=preprocessors)
+        self.definition = definition
+        self.name = f"{DATABASE}.{TASK}.{definition.name}"
+
+    def simulator(self, subset: str) -> Simulator:
+        """Conversations without end, of the speakers of a subset."""
+        return self.definition.simulator(subset)
+
+    def mixtures(self, subset: str) -> list[Mixture]:
+        """Plans of the files of a subset, without audio."""
+        if subset not in self.definition.files:
+            raise NotImplementedError(f"{self.name} has no {subset} subset.")
+        return [Mixture(self.definition, subset, i) for i in range(self.definition.files[subset])]
+
+    def train_iter(self) -> Iterator[ProtocolFile]:
+        return map(_file, self.mixtures("train"))
+
+    def development_iter(self) -> Iterator[ProtocolFile]:
+        return map(_file, self.mixtures("development"))
+
+    def test_iter(self) -> Iterator[ProtocolFile]:
+        return map(_file, self.mixtures("test"))
+
+
+def _file(mixture: Mixture) -> ProtocolFile:
+    # Any other key would become metadata of pyannote's training tasks. Labels are names of voices: in all of the files.
+    stored = {"uri": mixture.uri, "database": DATABASE, "subset": mixture.subset, "scope": "database"}
+    lazy = {"audio": mixture.audio, "annotation": mixture.annotation, "annotated": mixture.annotated}
+    return ProtocolFile(stored, lazy=lazy)
+
+
+class Pix2Seq(Database):
+    """Synthetic conversations, mixed from recordings of single speakers."""
+
+    # pyannote.database takes them from here when a `database.yml` adds protocols of its own to this database
+    _protocols: ClassVar[dict[tuple[str, str], Any]] = {
+        (TASK, name): partial(MixtureProtocol, definition) for name, definition in BUILT_IN.items()
+    }
+
+    def __init__(self, preprocessors: Any = None) -> None:
+        super().__init__(preprocessors=preprocessors)
+        # for FileFinder, which looks where the audio was rendered to
+        registry.sources[DATABASE] = [str(cache_folder("mixtures") / "{uri}.wav")]
+        for (task, name), protocol in self._protocols.items():
+            self.register_protocol(task, name, protocol)
+        for path, config in registry.configs.items():
+            for name, data in (config.get(SECTION) or {}).items():
+                self.register_protocol(TASK, str(name), partial(_declared, path, str(name), data))
+        for name, definition in _DEFINED.items():
+            self.register_protocol(TASK, name, partial(MixtureProtocol, definition))
+
+
+def _declared(path: Path, name: str, data: Any, preprocessors: Any = None) -> MixtureProtocol:
+    """A protocol declared in a `database.yml`; checked only now, so that a mistake in one is no trouble for others."""
+    try:
+        return MixtureProtocol(Definition.read(name, data, Path(path).parent), preprocessors)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{path}: {SECTION}: {name}: {error}") from error
+
+
+def define(name: str, **data: Any) -> MixtureProtocol:
+    """Define a protocol of mixtures, known to `pyannote.database.registry` from then on.
+
+    Parameters
+    ----------
+    name : str
+        `Pix2Seq.SpeakerDiarization.<name>`; a protocol of this name is replaced.
+    **data
+        Plain data: `source`, `style`, `effects`, `files`, `duration`, `difficulty`, `shares`, `seed`; see `Definition`.
+
+    Raises
+    ------
+    ValueError
+        If a key, a name or a parameter is unknown (the message lists the known ones), or a value does not fit.
+
+    >>> define("Calls", source={"name": "folder", "root": "speech"}, style={"name": "Conversation", "hold": 0.2})
+    """
+    _DEFINED[name] = Definition.read(name, data)
+    register()
+    return registry.get_protocol(f"{DATABASE}.{TASK}.{name}")
+
+
+def register() -> None:
+    """Make the database known to pyannote.database; protocols of this name that are there already stay."""
+    there = getattr(registry.databases.get(DATABASE), "_protocols", {})
+    Pix2Seq._protocols = {**Pix2Seq._protocols, **there}
+    registry.databases[DATABASE] = Pix2Seq

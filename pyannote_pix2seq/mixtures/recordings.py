@@ -1,0 +1,82 @@
+"""Folders of recordings that effects draw from: noises, impulse responses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+from ..audio import SAMPLE_RATE, open_audio
+from .sources.base import audio_files, existing_folder
+
+Samples = np.ndarray  # (sample,) float32
+MAX_RESPONSE = 0.5  # seconds of an impulse response that are kept
+
+
+class Recordings(Sequence[Samples]):
+    """Sounds of a folder, at any depth, in the order of their names; each is read when it is needed, and kept.
+
+    Parameters
+    ----------
+    folder : str or Path
+    prepare : callable, optional
+        Applied to each: (sample,) float32 at 16 kHz -> samples.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no such folder, or no audio in it.
+    """
+
+    def __init__(self, folder: str | Path, prepare: Callable[[Samples], Samples] | None = None) -> None:
+        self.paths = sorted(audio_files(existing_folder(folder, "recordings")))
+        self.prepare = prepare
+        if not self.paths:
+            raise ValueError(f"recordings: no audio file in {str(folder)!r}.")
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @overload
+    def __getitem__(self, index: int) -> Samples: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Samples]: ...
+    def __getitem__(self, index: int | slice) -> Samples | list[Samples]:
+        if isinstance(index, slice):
+            return [_read(path, self.prepare) for path in self.paths[index]]
+        return _read(self.paths[index], self.prepare)
+
+    def __iter__(self) -> Iterator[Samples]:
+        return (self[i] for i in range(len(self)))
+
+
+@lru_cache(maxsize=4096)
+def _read(path: Path, prepare: Callable[[Samples], Samples] | None) -> Samples:
+    samples = open_audio(path).read()
+    return prepare(samples) if prepare else samples
+
+
+def recordings(
+    given: Sequence[Samples] | str | Path, prepare: Callable[[Samples], Samples] | None = None
+) -> Sequence[Samples]:
+    """The folder's recordings where a path was given; arrays as they are."""
+    return Recordings(given, prepare) if isinstance(given, (str, Path)) else given
+
+
+def impulse_response(samples: Samples) -> Samples:
+    """From its direct sound on, so that it delays nothing, and of unit energy.
+
+    Raises
+    ------
+    ValueError
+        If it is silent.
+    """
+    peak = int(np.abs(samples).argmax()) if len(samples) else 0
+    kept = samples[peak : peak + round(MAX_RESPONSE * SAMPLE_RATE)]
+    energy = float(np.sqrt((kept**2).sum()))
+    if energy == 0:
+        raise ValueError("an impulse response is silent.")
+    return kept / np.float32(energy)
