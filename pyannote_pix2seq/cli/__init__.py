@@ -11,6 +11,7 @@ import typer
 
 from .diarize import diarize
 from .evaluate import evaluate
+from .export import export
 
 # Of `pyannote-audio`, with their help: written down, because importing it takes seconds. A test compares them with it.
 UPSTREAM = {
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.command("diarize")(diarize)
 app.command("evaluate")(evaluate)
+app.command("export")(export)
 
 
 def _upstream(name: str) -> Callable[[typer.Context], None]:

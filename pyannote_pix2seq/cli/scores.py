@@ -1,8 +1,8 @@
-"""How far a hypothesis is from its reference: seconds that can be added up over files. Pure functions.
+"""How far a hypothesis is from its reference, in seconds that can be added up over files. Pure functions.
 
 By file: the parts of the diarization error rate (Fiscus et al., NIST RT), by how many people talk at once in the
-reference; the Jaccard error rate (Ryant et al., DIHARD II); the number of speakers. For detection: what pyannote.metrics
-calls detection, class by class.
+reference; the Jaccard error rate (Ryant et al., DIHARD II); the number of speakers. For detection: seconds found,
+class by class.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def score_diarization(
     uem : Timeline
         What is scored.
     collar : float
-        Seconds around the edges of reference turns that are not scored: half before, half after, as in pyannote.metrics.
+        Seconds around the edges of reference turns that are not scored: half before, half after (as in pyannote).
     skip_overlap : bool
         Do not score where several people talk.
     """

@@ -1,0 +1,18 @@
+"""`pyannote-pix2seq export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint written by training.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of the pipeline; an existing model card is kept.")],
+) -> None:
+    """Turn a checkpoint into the folder of a pipeline, for `Pipeline.from_pretrained` and `diarize --pipeline`."""
+    from ..export import export as write
+
+    print(write(checkpoint, folder))

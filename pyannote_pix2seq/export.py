@@ -1,0 +1,111 @@
+"""From a Lightning checkpoint to the folder of a pipeline, as it is shipped: safetensors, `config.yaml`, model card."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pyannote.audio import Model
+
+from .models.checkpoints import load_checkpoint, open_checkpoint
+from .models.weights import replacing, save
+
+CARD = """\
+---
+license: mit
+tags: [pyannote, speaker-diarization]
+---
+# {title}
+
+{kind} of [pyannote-pix2seq](https://pypi.org/project/pyannote-pix2seq), {parameters:.1f} million parameters,
+trained for {steps:,} steps ({epochs} epochs); windows of {duration:g} s.
+
+```python
+from pyannote.audio import Pipeline
+
+pipeline = Pipeline.from_pretrained("{folder}")
+output = pipeline("audio.wav")
+```
+
+## Training data
+
+<!-- which speech, whose licence, how many hours and speakers; the exact command -->
+
+## Accuracy
+
+<!-- the table that `pyannote-pix2seq evaluate {folder} DATA` prints, with the version of DATA -->
+
+## Limits
+
+<!-- languages, numbers of speakers, recording conditions that were not measured -->
+"""
+
+
+def export(checkpoint: str | Path, folder: str | Path) -> Path:
+    """Write the pipeline of a checkpoint's model.
+
+    Parameters
+    ----------
+    checkpoint : str or Path
+        Written by `pyannote-pix2seq train`. When weights were averaged, the averages are taken.
+    folder : str or Path
+        Made when it is missing. Its model card is kept when there is one.
+
+    Returns
+    -------
+    folder : Path
+        For `Pipeline.from_pretrained`.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the checkpoint cannot be opened, or is not of a model of ours.
+    """
+    folder = Path(folder)
+    if folder.is_file():
+        raise ValueError(f"{folder}: is a file; expected a folder to write to.")
+    model = load_checkpoint(checkpoint)
+    name, config = _pipeline(model)
+    save(model, folder / name)
+    with replacing(folder / "config.yaml") as path:
+        path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    if not (folder / "README.md").exists():
+        with replacing(folder / "README.md") as path:
+            path.write_text(_card(model, open_checkpoint(checkpoint), folder), encoding="utf-8")
+    return folder
+
+
+def _pipeline(model: Model) -> tuple[str, dict[str, Any]]:
+    """Name of the model's folder, and `config.yaml` of the pipeline."""
+    kind = type(model).__name__
+    dependencies = {"pyannote.audio": "4.0.0", "pyannote_pix2seq": version("pyannote-pix2seq")}
+    if kind == "Pix2Seq":
+        pipeline = {
+            "name": "pyannote_pix2seq.pipelines.PromptedSpeakerDiarization",
+            "params": {"model": "$model/pix2seq"},
+        }
+        params: dict[str, Any] = {"min_duration_on": 0.0, "min_duration_off": 0.0, "prompt_duration": 3.0}
+    elif kind == "DeviNet":
+        pipeline = {
+            "name": "pyannote.audio.pipelines.MultiLabelSegmentation",
+            "params": {"segmentation": "$model/devinet"},
+        }
+        thresholds = {"onset": 0.5, "offset": 0.5, "min_duration_on": 0.0, "min_duration_off": 0.0}
+        params = {"thresholds": {name: dict(thresholds) for name in model.specifications.classes}}
+    else:
+        raise ValueError(f"only Pix2Seq and DeviNet are exported; got a {kind}: `pyannote-pix2seq strip` it instead.")
+    return kind.lower(), {"dependencies": dependencies, "pipeline": pipeline, "params": params}
+
+
+def _card(model: Model, checkpoint: dict[str, Any], folder: Path) -> str:
+    return CARD.format(
+        title=folder.resolve().name,
+        kind=type(model).__name__,
+        parameters=sum(p.numel() for p in model.parameters()) / 1e6,
+        steps=checkpoint.get("global_step", 0),
+        epochs=checkpoint.get("epoch", 0) + 1,
+        duration=model.specifications.duration,
+        folder=folder,
+    )
