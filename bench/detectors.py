@@ -1,0 +1,45 @@
+"""DeviNet beside PyanNet: audio per second of computing, same machine, same windows."""
+
+from __future__ import annotations
+
+import torch
+from pyannote.audio import Model
+from pyannote.audio.core.task import Problem, Resolution, Specifications
+from pyannote.audio.models.segmentation import PyanNet
+
+from pyannote_pix2seq.models import DeviNet
+
+from .table import seconds, show
+
+BATCH, DURATION = 8, 5.0
+
+
+def ready(model: Model) -> Model:
+    model.specifications = Specifications(
+        problem=Problem.MULTI_LABEL_CLASSIFICATION,
+        resolution=Resolution.FRAME,
+        duration=DURATION,
+        classes=["KCHI", "CHI", "MAL", "FEM"],
+    )
+    model.build()
+    return model.eval()
+
+
+def main() -> None:
+    torch.set_num_threads(2)
+    waveforms = torch.randn(BATCH, 1, round(DURATION * 16000)) * 0.1
+    models = {
+        "DeviNet, as the seed prints it": DeviNet(
+            conv_blocks=3, conv_channels=128, layers_pooling=[2, 2, 2], final_stride=2, final_channels=256,
+            final_pooling=4, recurrent=[128], gated_rnn=True, linear_layers=[32, 32],
+        ),
+        "PyanNet": PyanNet(),
+    }  # fmt: skip
+    rows = []
+    with torch.inference_mode():
+        for name, model in models.items():
+            ready(model)
+            took = seconds(lambda model=model: model(waveforms))
+            size = sum(p.numel() for p in model.parameters()) / 1e6
+            rows.append((name, f"{size:.2f} M", f"{BATCH * DURATION / took:.0f} x real time"))
+    show(f"detectors on the CPU, 2 threads, batches of {BATCH} x {DURATION:g} s", rows, ("model", "parameters", "speed"))
