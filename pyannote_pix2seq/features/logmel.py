@@ -23,8 +23,8 @@ class LogMel(FrontEnd):
         From one frame to the next, in seconds.
     """
 
-    # natural log of mel power of 16-bit speech lies mostly in [-13.8, 6]: this maps it to about [-2, 2]
-    FLOOR = 1e-6
+    # mel power of distant and of close speech lies mostly between 1e-6 and 1e2, and its natural log is mapped to about [-2, 2]
+    FLOOR = 1e-8
     CENTER = -4.0
     SCALE = 5.0
 

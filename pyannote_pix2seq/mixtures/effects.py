@@ -217,7 +217,7 @@ class Scaled(Neutral):
 class Level:
     """Level of the recording, in decibels of full scale, and the floor of its recorder."""
 
-    range: tuple[float, float] = (-42.0, -14.0)
+    range: tuple[float, float] = (-50.0, -12.0)
 
     def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> Scaled:
         middle = sum(self.range) / 2
