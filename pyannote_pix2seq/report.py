@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MultipleLocator
 from pyannote.core import Annotation
 from pyannote.metrics.diarization import DiarizationErrorRate
 
@@ -20,6 +20,7 @@ WIDTH = 12.0  # inches
 ROW = 0.34  # inches of height for each speaker
 WAVEFORM = 1.1  # inches of height
 NUM_COLUMNS = 1800  # of the waveform
+TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)  # seconds from one to the next
 
 
 def draw(diarization: Annotation, recording: Recording, path: str | Path, reference: Annotation | None = None) -> None:
@@ -66,7 +67,9 @@ def draw(diarization: Annotation, recording: Recording, path: str | Path, refere
         _rows(axes[2], reference, _by_arrival(reference), match, alpha=0.55)
         axes[2].set_ylabel("reference", fontsize=9)
     axes[-1].set_xlim(0, max(duration, 1e-3))
+    axes[-1].xaxis.set_major_locator(MultipleLocator(next((t for t in TICKS if duration <= 12 * t), duration / 10)))
     axes[-1].xaxis.set_major_formatter(FuncFormatter(_clock))
+    axes[-1].tick_params(axis="x", labelsize=9)
     temporary = path.with_name(f".{path.name}.part")
     try:
         figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=120)

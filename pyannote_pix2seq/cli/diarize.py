@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .quiet import quiet_decoders
+
 if TYPE_CHECKING:
-    import torch
     from pyannote.core import Annotation
     from rich.progress import Progress
 
@@ -60,13 +61,26 @@ def diarize(
     """
     files = _check(audio or [], into, picture)
     clips = _clips(speaker or [])
+    options = {"num_speakers": num_speakers, "min_speakers": min_speakers, "max_speakers": max_speakers}
+    with quiet_decoders():
+        _diarize(files, into, clips, options, device, pipeline, picture)
+
+
+def _diarize(
+    files: list[Path],
+    into: Path | None,
+    clips: dict[str, str],
+    options: dict[str, int | None],
+    device: str,
+    pipeline: Path | None,
+    picture: Path | None,
+) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
     with console.status("loading the pipeline"):
         loaded = _load(pipeline, device)
-    options = {"num_speakers": num_speakers, "min_speakers": min_speakers, "max_speakers": max_speakers}
     reference = None
     if not files:
         files, reference = _sample()
@@ -118,29 +132,10 @@ def _clips(speakers: list[str]) -> dict[str, str]:
 
 
 def _load(folder: Path | None, device: str) -> Any:
-    from pyannote.audio import Pipeline
-
     from .. import pretrained
+    from .loading import load_pipeline, to_device
 
-    if folder is not None and not folder.exists():
-        raise FileNotFoundError(f"{folder}: there is no such pipeline.")
-    pipeline = Pipeline.from_pretrained(folder or pretrained())
-    if pipeline is None:
-        raise ValueError(f"{folder}: cannot be loaded as a pipeline.")
-    return pipeline.to(_device(device))
-
-
-def _device(name: str) -> torch.device:
-    import torch
-
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ValueError(f"device {name!r} cannot be used here: {str(error).splitlines()[0]}") from None
-    return device
+    return to_device(load_pipeline(str(folder or pretrained())), device)
 
 
 def _sample() -> tuple[list[Path], Annotation]:

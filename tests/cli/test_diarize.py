@@ -164,3 +164,16 @@ def test_every_command_of_pyannote_audio_is_there(run, call, tmp_path):
 def test_help_does_not_wait_for_torch():
     check = "import sys, pyannote_pix2seq.cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+def test_only_python_is_heard():
+    script = """
+import os, sys
+from pyannote_pix2seq.cli.quiet import quiet_decoders
+with quiet_decoders():
+    os.write(2, b"decoder")
+    print("python", file=sys.stderr)
+os.write(2, b"afterwards")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr == "python\nafterwards"
