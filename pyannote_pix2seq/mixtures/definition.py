@@ -172,7 +172,7 @@ def _number(what: str, value: Any, low: float, high: float) -> float:
 def _code() -> str:
     """Of the mixtures, and the version of what draws their random numbers."""
     code = sha256(version("numpy").encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
         code.update(path.read_bytes())
     return code.hexdigest()
 

@@ -9,8 +9,8 @@ from typing import overload
 
 import numpy as np
 
-from ..audio import SAMPLE_RATE, open_audio
-from .sources.base import audio_files, existing_folder
+from ...audio import SAMPLE_RATE, open_audio
+from ..sources.base import audio_files, existing_folder
 
 Samples = np.ndarray  # (sample,) float32
 MAX_RESPONSE = 0.5  # seconds of an impulse response that are kept

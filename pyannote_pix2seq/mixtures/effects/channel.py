@@ -1,0 +1,65 @@
+"""What recorders and lines do to a mixture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.signal import fftconvolve, firwin2, oaconvolve
+
+from ..plan import Plan
+from .base import Neutral, Samples
+from .noise import coloured
+
+
+@dataclass(frozen=True)
+class Filtered(Neutral):
+    response: Samples = field(repr=False)
+
+    def on_mixture(self, samples: Samples) -> Samples:
+        return oaconvolve(samples, self.response, "same")
+
+
+@dataclass(frozen=True)
+class Microphone:
+    """Tilt of the recording chain, and sometimes a narrow band: telephones, cheap codecs."""
+
+    probability: float = 0.7
+    narrow: float = 0.3
+    depth: float = 12.0
+
+    def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> Filtered | None:
+        if rng.random() >= self.probability * difficulty:
+            return None
+        response = coloured(rng, self.depth)
+        if rng.random() < self.narrow:
+            low, high = rng.uniform(50, 300), rng.uniform(3300, 7000)
+            edges = np.array([0, low * 0.7, low, high, high + 400, 8000]) / 8000
+            response = fftconvolve(response, firwin2(257, edges, [0, 0.1, 1, 1, 0, 0])).astype(np.float32)
+        return Filtered(response)
+
+
+@dataclass(frozen=True)
+class Quantised(Neutral):
+    response: Samples = field(repr=False)
+
+    def on_mixture(self, samples: Samples) -> Samples:
+        band = oaconvolve(samples, self.response, "same")
+        peak = max(float(np.abs(band).max(initial=0.0)), 1e-6)
+        # mu-law (ITU-T G.711): 255 levels, finer for faint samples
+        companded = np.log1p(255 * np.abs(band) / peak) / np.log(256)
+        levels = np.round(companded * 127) / 127
+        return (np.sign(band) * (np.power(256, levels) - 1) / 255 * peak).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Telephone:
+    """300 to 3400 Hz, in mu-law."""
+
+    probability: float = 0.2
+
+    def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> Quantised | None:
+        if rng.random() >= self.probability * difficulty:
+            return None
+        edges = np.array([0, 200, 300, 3400, 3900, 8000]) / 8000
+        return Quantised(firwin2(257, edges, [0, 0, 1, 1, 0, 0]).astype(np.float32))

@@ -1,0 +1,86 @@
+"""Background noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from scipy.signal import firwin2, oaconvolve
+
+from ..plan import Plan
+from .base import Neutral, Samples, level
+from .recordings import recordings
+
+NUM_COLOURED = 32  # noises
+
+
+@dataclass(frozen=True)
+class AddedNoise(Neutral):
+    samples: Samples = field(repr=False)
+    snr: float
+
+    def on_mixture(self, samples: Samples) -> Samples:
+        noise = np.resize(self.samples, len(samples))
+        # a mixture in which nobody speaks gets noise as loud as under speech of a usual level
+        speech = level(samples) or 0.05
+        return samples + noise * np.float32(speech * 10 ** (-self.snr / 20) / max(level(noise), 1e-6))
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Background noise: recorded, or coloured by a random filter.
+
+    Parameters
+    ----------
+    probability : float
+    recorded : sequence of (sample,) arrays, or path
+        Noises at 16 kHz, or a folder of recordings.
+    snr : (float, float)
+        Range of the signal-to-noise ratio at full difficulty, in decibels.
+    """
+
+    probability: float = 0.9
+    recorded: Sequence[Samples] | str | Path = field(default=(), repr=False)
+    snr: tuple[float, float] = (3.0, 40.0)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "recorded", recordings(self.recorded))
+
+    def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> AddedNoise | None:
+        if rng.random() >= self.probability * (0.5 + 0.5 * difficulty):
+            return None
+        if len(self.recorded) and rng.random() < 0.6:
+            noise = self.recorded[rng.integers(len(self.recorded))]
+            start = rng.integers(max(len(noise) - plan.num_samples, 0) + 1)
+            noise = noise[start : start + plan.num_samples].astype(np.float32)
+        else:
+            # two of a fixed set, each from anywhere on: as good as new, and drawing new ones takes longer than mixing
+            first, second = rng.integers(NUM_COLOURED, size=2)
+            share = np.float32(rng.random())
+            noise = share * _from(coloured_noise(int(first)), rng, plan.num_samples)
+            noise += (1 - share) * _from(coloured_noise(int(second)), rng, plan.num_samples)
+        hardest = self.snr[1] + (self.snr[0] - self.snr[1]) * difficulty
+        return AddedNoise(noise, float(rng.uniform(hardest, self.snr[1])))
+
+
+@lru_cache(maxsize=NUM_COLOURED)
+def coloured_noise(index: int) -> Samples:
+    """16 s of noise, always the same for one index."""
+    rng = np.random.default_rng((5, index))
+    white = rng.standard_normal(1 << 18, dtype=np.float32)
+    return oaconvolve(white, coloured(rng, 25.0), "same")
+
+
+def _from(samples: Samples, rng: np.random.Generator, num_samples: int) -> Samples:
+    """Samples from anywhere on, round and round."""
+    return np.resize(np.roll(samples, -int(rng.integers(len(samples)))), num_samples)
+
+
+def coloured(rng: np.random.Generator, depth: float, taps: int = 129) -> Samples:
+    """A filter whose gain wanders by `depth` decibels over frequency."""
+    points = np.array([0, 250, 500, 1000, 2000, 4000, 8000]) / 8000
+    decibels = np.cumsum(rng.normal(0, depth / 4, len(points)))
+    return firwin2(taps, points, 10 ** ((decibels - decibels.mean()) / 20)).astype(np.float32)
