@@ -87,7 +87,7 @@ def _diarize(
     failed = False
     seconds = TextColumn("{task.completed}/{task.total} s")
     columns = (TextColumn("{task.description}"), BarColumn(), seconds, TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         for path in files:
             try:
                 diarization = loaded(path, speakers=clips, hook=_hook(progress, path.name), **options)
