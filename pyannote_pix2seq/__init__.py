@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .decoder import install
 from .diarization import Diarization
 from .mixtures.protocol import register
 
+install()  # pyannote.audio may have been imported before
 register()  # "Pix2Seq" becomes a database of pyannote.database
 
 _PRETRAINED = Path(__file__).parent / "pretrained"

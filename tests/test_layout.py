@@ -24,6 +24,7 @@ ROOMS = [
     "tokens",
     "weak_labels",
     "audio",
+    "decoder",
     "prompts",
     "diarization",
     "features",

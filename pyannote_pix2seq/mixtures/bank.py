@@ -41,6 +41,8 @@ class Bank:
         Utterances of each speaker.
     groups : list of list of int
         Speakers of each corpus: voices of one corpus are harder to tell apart than voices of two.
+    sexes : list of str
+        Of each speaker: "female", "male" or "" (unknown).
     key : str
         Changes with the speech: same key, same samples and regions.
     """
@@ -50,6 +52,7 @@ class Bank:
     utterances: list[tuple[int, int, list[tuple[int, int]]]]
     by_speaker: list[list[int]]
     groups: list[list[int]]
+    sexes: Sequence[str] = ()
     key: str = ""
 
     @classmethod
@@ -126,7 +129,7 @@ def _decode(utterances: Sequence[Utterance], min_speech: float, folder: Path) ->
     for utterance in utterances:
         by_speaker.setdefault((utterance.source, utterance.speaker), []).append(utterance)
     names: dict[str, None] = {}
-    table, positions, groups = [], [], {}
+    table, positions, groups, sexes = [], [], {}, []
     content = sha256()
     position = 0
     with open(folder / SAMPLES, "wb") as file:
@@ -138,6 +141,7 @@ def _decode(utterances: Sequence[Utterance], min_speech: float, folder: Path) ->
                 continue
             groups.setdefault(source, []).append(len(names))
             names[f"{source}/{name}" if name in names else name] = None
+            sexes.append(spoken[0].sex)
             positions.append(list(range(len(table), len(table) + len(usable))))
             for samples, regions in usable:
                 table.append((position, len(samples), regions))
@@ -146,7 +150,10 @@ def _decode(utterances: Sequence[Utterance], min_speech: float, folder: Path) ->
                 content.update(samples.tobytes())
     if not names:
         raise ValueError("no speaker with usable speech was found; check the source.")
-    rest = {"speakers": list(names), "utterances": table, "by_speaker": positions, "groups": list(groups.values())}
+    rest = {
+        "speakers": list(names), "utterances": table, "by_speaker": positions, "groups": list(groups.values()),
+        "sexes": sexes,
+    }  # fmt: skip
     content.update(json.dumps(rest).encode())
     (folder / TABLE).write_text(json.dumps({**rest, "key": content.hexdigest()}), "utf-8")
 

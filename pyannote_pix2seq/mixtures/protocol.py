@@ -1,4 +1,5 @@
-"""Mixtures as a database of pyannote: `Pix2Seq.SpeakerDiarization.Conversation`, `.Artificial`, `.Independent`.
+"""Mixtures as a database of pyannote: `Pix2Seq.SpeakerDiarization.Conversation`, `.Artificial`, `.Independent`,
+and the same with "female" and "male" in place of the voices: `Pix2Seq.Segmentation.Conversation` and so on.
 
 Own ones are declared in any `database.yml` that pyannote.database loads, under the key `Mixtures`:
 
@@ -27,6 +28,7 @@ from pyannote.core import Annotation, Segment, Timeline
 from pyannote.database import Database, ProtocolFile, registry
 from pyannote.database.protocol import SpeakerDiarizationProtocol
 
+from ..decoder import install
 from .cache import cache_folder, replacing
 from .definition import SUBSETS, Definition
 from .plan import SAMPLE_RATE, Plan
@@ -34,7 +36,8 @@ from .plan import SAMPLE_RATE, Plan
 if TYPE_CHECKING:
     from .simulator import Simulator
 
-DATABASE, TASK = "Pix2Seq", "SpeakerDiarization"
+DATABASE = "Pix2Seq"
+CLASSES = ("female", "male")
 SECTION = "Mixtures"
 
 BUILT_IN = {name: Definition(name, style=name) for name in ("Conversation", "Artificial", "Independent")}
@@ -67,6 +70,17 @@ class Mixture:
         plan = self.plan()
         return plan.annotation(self.definition.simulator(self.subset).labels(plan), uri=self.uri)
 
+    @property
+    def sexes(self) -> tuple[list[str], list[str]]:
+        """Names of all speakers of the subset, and their sexes."""
+        bank = self.definition.simulator(self.subset).bank
+        return bank.speakers, bank.sexes
+
+    def voice_types(self, file: Any = None) -> Annotation:
+        """Who speaks when, by sex."""
+        plan, (_, sexes) = self.plan(), self.sexes
+        return plan.annotation([sexes[voice.speaker] for voice in plan.voices], uri=self.uri)
+
     def annotated(self, file: Any = None) -> Timeline:
         return Timeline([Segment(0.0, self.definition.num_samples / SAMPLE_RATE)], uri=self.uri)
 
@@ -91,10 +105,13 @@ class MixtureProtocol(SpeakerDiarizationProtocol):
         See `pyannote.database.Protocol`.
     """
 
+    TASK = "SpeakerDiarization"
+
     def __init__(self, definition: Definition, preprocessors: Any = None) -> None:
         super().__init__(preprocessors=preprocessors)
+        install()
         self.definition = definition
-        self.name = f"{DATABASE}.{TASK}.{definition.name}"
+        self.name = f"{DATABASE}.{self.TASK}.{definition.name}"
 
     def simulator(self, subset: str) -> Simulator:
         """Conversations without end, of the speakers of a subset."""
@@ -107,20 +124,45 @@ class MixtureProtocol(SpeakerDiarizationProtocol):
         return [Mixture(self.definition, subset, i) for i in range(self.definition.files[subset])]
 
     def train_iter(self) -> Iterator[ProtocolFile]:
-        return map(_file, self.mixtures("train"))
+        return map(self.file, self.mixtures("train"))
 
     def development_iter(self) -> Iterator[ProtocolFile]:
-        return map(_file, self.mixtures("development"))
+        return map(self.file, self.mixtures("development"))
 
     def test_iter(self) -> Iterator[ProtocolFile]:
-        return map(_file, self.mixtures("test"))
+        return map(self.file, self.mixtures("test"))
+
+    def file(self, mixture: Mixture) -> ProtocolFile:
+        # any other key would become metadata of pyannote's training tasks; labels name voices, in all files the same
+        stored = {"uri": mixture.uri, "database": DATABASE, "subset": mixture.subset, "scope": "database"}
+        lazy = {"audio": mixture.audio, "annotation": mixture.annotation, "annotated": mixture.annotated}
+        return ProtocolFile(stored, lazy=lazy)
 
 
-def _file(mixture: Mixture) -> ProtocolFile:
-    # Any other key would become metadata of pyannote's training tasks. Labels are names of voices: in all of the files.
-    stored = {"uri": mixture.uri, "database": DATABASE, "subset": mixture.subset, "scope": "database"}
-    lazy = {"audio": mixture.audio, "annotation": mixture.annotation, "annotated": mixture.annotated}
-    return ProtocolFile(stored, lazy=lazy)
+class VoiceTypeProtocol(MixtureProtocol):
+    """The same files with two classes, "female" and "male", in place of the voices: for multi-label tasks.
+
+    Raises
+    ------
+    ValueError
+        When a file is asked for and the source does not know the sex of its speakers.
+    """
+
+    TASK = "Segmentation"
+
+    def file(self, mixture: Mixture) -> ProtocolFile:
+        unknown = [s for s, sex in zip(*mixture.sexes, strict=True) if sex not in CLASSES]
+        if unknown:
+            raise ValueError(
+                f"{self.name}: the source does not know the sex of {len(unknown)} speakers: {unknown[:3]}."
+            )
+        file = super().file(mixture)
+        file["scope"], file["classes"] = "global", list(CLASSES)
+        file.lazy["annotation"] = mixture.voice_types
+        return file
+
+
+KINDS = (MixtureProtocol, VoiceTypeProtocol)
 
 
 class Pix2Seq(Database):
@@ -128,7 +170,7 @@ class Pix2Seq(Database):
 
     # pyannote.database takes them from here when a `database.yml` adds protocols of its own to this database
     _protocols: ClassVar[dict[tuple[str, str], Any]] = {
-        (TASK, name): partial(MixtureProtocol, definition) for name, definition in BUILT_IN.items()
+        (kind.TASK, name): partial(kind, definition) for kind in KINDS for name, definition in BUILT_IN.items()
     }
 
     def __init__(self, preprocessors: Any = None) -> None:
@@ -137,17 +179,20 @@ class Pix2Seq(Database):
         registry.sources[DATABASE] = [str(cache_folder("mixtures") / "{uri}.wav")]
         for (task, name), protocol in self._protocols.items():
             self.register_protocol(task, name, protocol)
-        for path, config in registry.configs.items():
-            for name, data in (config.get(SECTION) or {}).items():
-                self.register_protocol(TASK, str(name), partial(_declared, path, str(name), data))
-        for name, definition in _DEFINED.items():
-            self.register_protocol(TASK, name, partial(MixtureProtocol, definition))
+        for kind in KINDS:
+            for path, config in registry.configs.items():
+                for name, data in (config.get(SECTION) or {}).items():
+                    self.register_protocol(kind.TASK, str(name), partial(_declared, kind, path, str(name), data))
+            for name, definition in _DEFINED.items():
+                self.register_protocol(kind.TASK, name, partial(kind, definition))
 
 
-def _declared(path: Path, name: str, data: Any, preprocessors: Any = None) -> MixtureProtocol:
+def _declared(
+    kind: type[MixtureProtocol], path: Path, name: str, data: Any, preprocessors: Any = None
+) -> MixtureProtocol:
     """A protocol declared in a `database.yml`; checked only now, so that a mistake in one is no trouble for others."""
     try:
-        return MixtureProtocol(Definition.read(name, data, Path(path).parent), preprocessors)
+        return kind(Definition.read(name, data, Path(path).parent), preprocessors)
     except (ValueError, OSError) as error:
         raise ValueError(f"{path}: {SECTION}: {name}: {error}") from error
 
@@ -171,7 +216,7 @@ def define(name: str, **data: Any) -> MixtureProtocol:
     """
     _DEFINED[name] = Definition.read(name, data)
     register()
-    return registry.get_protocol(f"{DATABASE}.{TASK}.{name}")
+    return registry.get_protocol(f"{DATABASE}.{MixtureProtocol.TASK}.{name}")
 
 
 def register() -> None:
