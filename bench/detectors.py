@@ -42,4 +42,6 @@ def main() -> None:
             took = seconds(lambda model=model: model(waveforms))
             size = sum(p.numel() for p in model.parameters()) / 1e6
             rows.append((name, f"{size:.2f} M", f"{BATCH * DURATION / took:.0f} x real time"))
-    show(f"detectors on the CPU, 2 threads, batches of {BATCH} x {DURATION:g} s", rows, ("model", "parameters", "speed"))
+    show(
+        f"detectors on the CPU, 2 threads, batches of {BATCH} x {DURATION:g} s", rows, ("model", "parameters", "speed")
+    )

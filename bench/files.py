@@ -28,7 +28,11 @@ PEER_SECONDS = 60  # the peer needs longer than real time: a minute of it is eno
 def call(duration: int) -> dict:
     """The bundled 30 s telephone call, again and again."""
     samples = open_audio(SAMPLE_FILE["audio"]).read()
-    return {"waveform": torch.from_numpy(np.resize(samples, duration * 16000))[None], "sample_rate": 16000, "uri": "call"}
+    return {
+        "waveform": torch.from_numpy(np.resize(samples, duration * 16000))[None],
+        "sample_rate": 16000,
+        "uri": "call",
+    }
 
 
 def peer() -> Pipeline:
@@ -44,9 +48,7 @@ def peer() -> Pipeline:
     )
     segmentation.build()
     embedding = WeSpeakerResNet34()
-    embedding.specifications = Specifications(
-        problem=Problem.REPRESENTATION, resolution=Resolution.CHUNK, duration=5.0
-    )
+    embedding.specifications = Specifications(problem=Problem.REPRESENTATION, resolution=Resolution.CHUNK, duration=5.0)
     pipeline = SpeakerDiarization(
         segmentation=segmentation.eval(), embedding=embedding.eval(), clustering="AgglomerativeClustering",
         embedding_exclude_overlap=True,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -20,6 +19,7 @@ from ..decoding.search import search
 from ..features import front_end as make_front_end
 from ..turns import TimeGrid
 from ..vocabulary import Vocabulary
+from .state import State
 from .stem import Stem
 from .transformer import Cache, Layer, rotate
 from .weights import Shippable
@@ -36,53 +36,6 @@ class SequenceSpecifications(Specifications):
     """
 
     num_voices: int = 0
-
-
-@dataclass(frozen=True)
-class State:
-    """What has been read and written so far; never modified in place.
-
-    Attributes
-    ----------
-    activity : (batch, position, speaker) Tensor
-        Frame head: logits of each speaker's activity, speakers in order of arrival.
-    described : (batch, position, feature) Tensor
-        What the identity head looks at.
-    voices : (batch, position, feature) Tensor
-        Unit vectors: who is heard at each audio position.
-    pointers : (batch, step, feature) Tensor
-        What the time tokens are compared with, one for each step of the grid.
-    heard : (batch, position + 1, feature) Tensor
-        Running sum over positions of what was heard, so that a turn's mean costs two look-ups.
-    cache : Cache
-        Keys and values of audio and tokens.
-    num_tokens : int
-        Number of tokens written.
-    recent : (batch, 2) Tensor
-        The last two of them.
-    """
-
-    activity: Tensor
-    described: Tensor
-    voices: Tensor
-    pointers: Tensor
-    heard: Tensor
-    cache: Cache
-    num_tokens: int
-    recent: Tensor
-
-    def select(self, rows: Tensor) -> State:
-        """The state of some rows of the batch."""
-        return State(
-            activity=self.activity[rows],
-            described=self.described[rows],
-            voices=self.voices[rows],
-            pointers=self.pointers[rows],
-            heard=self.heard[rows],
-            cache=Cache(*(tuple(t[rows] for t in tensors) for tensors in self.cache)),
-            num_tokens=self.num_tokens,
-            recent=self.recent[rows],
-        )
 
 
 class Pix2Seq(Shippable):

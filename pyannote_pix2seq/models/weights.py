@@ -7,8 +7,8 @@ the class, whose `load_from_checkpoint` then reads the two other files. Our own 
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -109,7 +109,9 @@ def load(folder: str | Path) -> Model:
     folder = Path(folder)
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
-            raise FileNotFoundError(f"no {name} in {str(folder)!r}: expected a folder written by `pyannote-pix2seq export`.")
+            raise FileNotFoundError(
+                f"no {name} in {str(folder)!r}: expected a folder written by `pyannote-pix2seq export`."
+            )
     config = yaml.safe_load((folder / CONFIG).read_text())
     try:
         module, _, name = str(config["name"]).rpartition(".")
@@ -125,16 +127,16 @@ def load(folder: str | Path) -> Model:
     except SafetensorError as error:
         raise ValueError(f"{str(folder / WEIGHTS)!r} is damaged: {error}.") from None
     model.setup()
-    model.load_state_dict({name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()})
+    model.load_state_dict(
+        {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+    )
     return model.eval()
 
 
 def _specifications(model: Model, told: dict[str, Any]) -> Specifications:
     """Specifications of the kind that the model uses."""
     kind = getattr(type(model), "Specifications", Specifications)
-    return kind(
-        **{**told, "problem": Problem[told["problem"]], "resolution": Resolution[told["resolution"]]}
-    )
+    return kind(**{**told, "problem": Problem[told["problem"]], "resolution": Resolution[told["resolution"]]})
 
 
 def _plain(value: Any) -> Any:

@@ -18,40 +18,51 @@ class Manifest(Source):
     Parameters
     ----------
     path : str or Path
-        The csv file.
+        The csv file, or a folder: then every `manifest.csv` in it or one folder down.
     split : {"train", "development", "test"}, optional
         Only the rows of this split.
     """
 
     def __init__(self, path: str | Path, split: str | None = None) -> None:
-        self.path = existing_file(path, "manifest")
+        if Path(path).expanduser().is_dir():
+            folder = Path(path).expanduser()
+            self.paths = sorted([*folder.glob("manifest.csv"), *folder.glob("*/manifest.csv")])
+            if not self.paths:
+                raise FileNotFoundError(f"manifest: no manifest.csv in {str(folder)!r} or one folder down.")
+        else:
+            self.paths = [existing_file(path, "manifest")]
         if split is not None and split not in SUBSETS:
             raise ValueError(f"manifest: unknown split {split!r}; known splits: {', '.join(SUBSETS)}.")
         self.split = split
-        with self.path.open(newline="", encoding="utf-8") as file:
-            columns = csv.DictReader(file).fieldnames or []
         needed = ["path", "speaker", *(["split"] if split else [])]
-        missing = [name for name in needed if name not in columns]
-        if missing:
-            raise ValueError(
-                f"manifest: {str(self.path)!r} has no column {', '.join(missing)}; it has: {', '.join(columns)}."
-            )
+        for table in self.paths:
+            with table.open(newline="", encoding="utf-8") as file:
+                columns = csv.DictReader(file).fieldnames or []
+            missing = [name for name in needed if name not in columns]
+            if missing:
+                raise ValueError(
+                    f"manifest: {str(table)!r} has no column {', '.join(missing)}; it has: {', '.join(columns)}."
+                )
 
     def __iter__(self) -> Iterator[Utterance]:
-        with self.path.open(newline="", encoding="utf-8") as file:
+        for path in self.paths:
+            yield from self._rows(path)
+
+    def _rows(self, path: Path) -> Iterator[Utterance]:
+        with path.open(newline="", encoding="utf-8") as file:
             table = csv.DictReader(file, restval="")
             for row in table:
                 split = row.get("split", "")
                 if split and split not in SUBSETS:
                     raise ValueError(
-                        f"manifest: {str(self.path)!r}, line {table.line_num}: unknown split {split!r}; "
+                        f"manifest: {str(path)!r}, line {table.line_num}: unknown split {split!r}; "
                         f"known splits: {', '.join(SUBSETS)}, or nothing."
                     )
                 if self.split is None or split == self.split:
                     corpus = row.get("source", "")
                     yield Utterance(
                         speaker=f"{corpus}/{row['speaker']}" if corpus else row["speaker"],
-                        path=self.path.parent / row["path"],
+                        path=path.parent / row["path"],
                         sex=sex(row.get("sex", "")),
                         age=_extra(row.get("extra", "")).get("age", ""),
                         source=corpus or "manifest",

@@ -61,6 +61,18 @@ def test_manifest(tmp_path):
     assert fields(source("manifest", path=path, split="test"), "speaker") == [("dsp/7",)]
 
 
+def test_a_folder_of_manifests(tmp_path):
+    for part, speaker in (("a", "ann"), ("b", "bob")):
+        text(tmp_path / part / "manifest.csv", "path,speaker", f"{speaker}.wav,{speaker}")
+    assert [(u.speaker, u.path) for u in source("manifest", path=tmp_path)] == [
+        ("ann", tmp_path / "a" / "ann.wav"),
+        ("bob", tmp_path / "b" / "bob.wav"),
+    ]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"no manifest\.csv"):
+        source("manifest", path=tmp_path / "empty")
+
+
 def test_manifest_needs_only_path_and_speaker(tmp_path):
     path = text(tmp_path / "table.csv", "speaker,path", "ann,a.wav")
     assert list(source("manifest", path=path)) == [Utterance("ann", tmp_path / "a.wav", source="manifest")]
