@@ -12,6 +12,7 @@ import typer
 from .diarize import diarize
 from .evaluate import evaluate
 from .export import export
+from .train import train
 
 # Of `pyannote-audio`, with their help: written down, because importing it takes seconds. A test compares them with it.
 UPSTREAM = {
@@ -31,6 +32,9 @@ app = typer.Typer(
 app.command("diarize")(diarize)
 app.command("evaluate")(evaluate)
 app.command("export")(export)
+app.command(
+    "train", add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)(train)
 
 
 def _upstream(name: str) -> Callable[[typer.Context], None]:

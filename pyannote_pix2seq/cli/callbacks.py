@@ -1,0 +1,72 @@
+"""What happens beside training: random numbers that resume, averaged weights, checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
+
+
+class SeedSteps(Callback):
+    """Random numbers of a step depend on the seed, the batch and the process alone.
+
+    So a run that was killed goes on with the very dropout masks that it would have had, and no state has to be kept.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        numbers = (self.seed, trainer.global_step, batch_idx % trainer.accumulate_grad_batches, trainer.global_rank)
+        # hash of a tuple of integers is the same in every process
+        torch.manual_seed(hash(numbers) % 2**63)
+
+
+class AveragedWeights(EMAWeightAveraging):
+    """Exponential moving average of the weights: what is validated, saved and exported.
+
+    The model of pyannote gets its last layers, and its task the data, when it is set up, which Lightning does after
+    it has set up callbacks; and its task must not be copied along.
+    """
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if stage != "fit":
+            return
+        pl_module.setup(stage)
+        task, pl_module._task = pl_module._task, None
+        configure = pl_module.__dict__.pop("configure_optimizers", None)
+        try:
+            super().setup(trainer, pl_module, stage)
+        finally:
+            pl_module._task = task
+            if configure is not None:
+                pl_module.configure_optimizers = configure
+
+
+def checkpoints(folder: Path, monitor: tuple[str | None, str], top: int, every: int) -> list[ModelCheckpoint]:
+    """The best `top` by what the task monitors, and `last.ckpt` every `every` steps.
+
+    Parameters
+    ----------
+    folder : Path
+    monitor : (str or None, {"min", "max"})
+    top, every : int
+    """
+    last = ModelCheckpoint(
+        dirpath=folder, save_top_k=0, save_last=True, every_n_train_steps=every, enable_version_counter=False
+    )
+    name, mode = monitor
+    if name is None:
+        return [last]
+    best = ModelCheckpoint(
+        dirpath=folder,
+        filename=f"epoch={{epoch}}-{name.replace('/', '_')}={{{name}:.4f}}",
+        auto_insert_metric_name=False,
+        monitor=name,
+        mode=mode,
+        save_top_k=top,
+    )
+    return [best, last]

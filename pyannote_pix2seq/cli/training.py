@@ -1,0 +1,197 @@
+"""One training run: from its configuration to checkpoints in a folder."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from hydra.utils import get_object, instantiate
+from lightning.pytorch.callbacks import LearningRateMonitor, RichProgressBar
+from omegaconf import DictConfig, OmegaConf
+from pyannote.audio import Model
+from pyannote.audio.core.task import Task, UnknownSpecificationsError
+from pyannote.database import FileFinder, Protocol, registry
+from torch import nn
+
+from ..mixtures import protocol as mixtures
+from ..models.checkpoints import load_checkpoint, trust
+from ..models.weights import WEIGHTS, load
+from ..tasks import SequenceDiarization
+from .callbacks import AveragedWeights, SeedSteps, checkpoints
+from .optimization import attach
+
+LAST = "last.ckpt"
+
+
+def run(config: DictConfig, folder: Path) -> float | None:
+    """Train a model.
+
+    Parameters
+    ----------
+    config : DictConfig
+        See `config/config.yaml`.
+    folder : Path
+        Where checkpoints go.
+
+    Returns
+    -------
+    score : float or None
+        Best value of what the task monitors: what sweepers of Hydra optimize.
+
+    Raises
+    ------
+    ValueError
+        If the configuration does not make sense; the message lists what would.
+    """
+    trust()  # or Lightning refuses its own checkpoint when it resumes
+    torch.set_float32_matmul_precision("high")
+    lightning.seed_everything(config.seed, workers=True, verbose=False)
+    protocol = _protocol(config)
+    augmentation = instantiate(config.get("augmentation"), _convert_="all")
+    task = _make("task", config.task, protocol=protocol, augmentation=augmentation)
+    model = _make("model", config.model, task=task)
+    attach(
+        model,
+        _make("optimizer", config.optimizer, _partial_=True),
+        _make("scheduler", config.scheduler, _partial_=True),
+    )
+    if config.channels_last:
+        model = model.to(memory_format=torch.channels_last)
+    if config.compile:
+        for module in _blocks(model):
+            module.compile()
+    saved = checkpoints(folder, _monitor(task), **config.checkpoint)
+    callbacks: list[Any] = [*saved, SeedSteps(config.seed)]
+    if config.average is not None:
+        callbacks.append(AveragedWeights(decay=config.average))
+    if config.trainer.enable_progress_bar:
+        callbacks.append(RichProgressBar())
+    if config.trainer.logger and not config.trainer.fast_dev_run:
+        callbacks.append(LearningRateMonitor())
+    # our task gives each process its own windows
+    own = isinstance(task, SequenceDiarization)
+    trainer = _make("trainer", config.trainer, callbacks=callbacks, use_distributed_sampler=not own)
+    trainer.fit(model, ckpt_path=_resumed(config.resume, folder))
+    if len(saved) < 2 or config.trainer.fast_dev_run:
+        return None
+    best = saved[0]
+    best.to_yaml(str(folder / "best.yaml"))
+    return None if best.best_model_score is None else float(best.best_model_score)
+
+
+def _monitor(task: Task) -> tuple[str | None, str]:
+    """What the task wants to be minimal or maximal."""
+    if not task.has_validation:
+        return None, "min"
+    try:
+        return task.val_monitor
+    except UnknownSpecificationsError:  # some tasks of pyannote have to see the data first
+        task.prepare_data()
+        task.setup()
+        return task.val_monitor
+
+
+def pretrained_model(checkpoint: str, task: Any) -> Model:
+    """A trained model that goes on with another task, or other data.
+
+    Parameters
+    ----------
+    checkpoint : str
+        Lightning checkpoint, folder of a model or of a pipeline with one, or a name on the Hugging Face hub.
+    task : Task
+    """
+    path = Path(checkpoint)
+    folders = [path, *sorted(path.glob("*/"))] if path.is_dir() else []
+    ours = next((folder for folder in folders if (folder / WEIGHTS).is_file()), None)
+    if ours is not None:
+        model = load(ours)
+    elif path.is_file():
+        model = load_checkpoint(path)
+    elif path.exists() or checkpoint.count("/") == 1:
+        model = Model.from_pretrained(checkpoint)
+    else:
+        raise FileNotFoundError(f"model.checkpoint: there is no {checkpoint!r}.")
+    if model is None:
+        raise ValueError(f"model.checkpoint: {checkpoint!r} cannot be loaded as a model.")
+    model.task = task
+    return model.train()
+
+
+def _protocol(config: DictConfig) -> Protocol:
+    """The protocol, made of `source` and `mixture` when they are given."""
+    for path in _paths(config.registry):
+        if not path.is_file():
+            raise FileNotFoundError(f"registry: there is no file {str(path)!r}.")
+        registry.load_database(path)
+    mixtures.register()
+    name, parts = config.protocol, _plain(config, "source", "mixture")
+    task, _, own = name.rpartition(".")
+    if parts["source"] or parts["mixture"]:
+        if not task.startswith(f"{mixtures.DATABASE}."):
+            raise ValueError(
+                "source and mixture describe a protocol of mixtures, such as "
+                f"{mixtures.DATABASE}.SpeakerDiarization.Conversation; got protocol={name}."
+            )
+        # a style that has the name of the protocol is meant, unless a mixture says otherwise
+        data = parts["mixture"] or ({"style": own} if own in mixtures.BUILT_IN else {})
+        mixtures.define(own, **data, **({"source": parts["source"]} if parts["source"] else {}))
+    if name not in (known := sorted(registry)):
+        raise ValueError(f"unknown protocol {name!r}; known protocols: {', '.join(known)} (registry=... adds others).")
+    # mixtures know where they are; looking for them would render them all
+    preprocessors = {} if task.startswith(f"{mixtures.DATABASE}.") else {"audio": _find}
+    return registry.get_protocol(name, preprocessors=preprocessors)
+
+
+def _plain(config: DictConfig, *names: str) -> dict[str, Any]:
+    """Parts of the configuration as plain data; None for those that are not there."""
+    parts = {name: config.get(name) for name in names}
+    return {name: part and OmegaConf.to_container(part, resolve=True) for name, part in parts.items()}
+
+
+def _find(file: Any) -> Any:
+    """Path of a file's audio: the protocol's own, if it has one."""
+    return file.get("audio") or FileFinder()(file)
+
+
+def _paths(given: Any) -> list[Path]:
+    """One path, several with commas between them, or a list."""
+    if not given:
+        return []
+    names: Iterable[str] = given.split(",") if isinstance(given, str) else given
+    return [Path(name.strip()) for name in names]
+
+
+def _make(what: str, config: DictConfig, **given: Any) -> Any:
+    """Instantiate; what the class does not take is told with what it does."""
+    made = get_object(config._target_)
+    # a constructor that was wrapped, such as Trainer's, tells its parameters all the same
+    known = [n for n, p in inspect.signature(made).parameters.items() if p.kind is not p.VAR_KEYWORD]
+    for name in config:
+        if not str(name).startswith("_") and name not in known:
+            takes = ", ".join(n for n in known if n not in {"params", "model", *given})
+            raise ValueError(f"{what}={made.__name__} has no parameter {name!r}; its parameters: {takes}.")
+    return instantiate(config, **given, _convert_="all")
+
+
+def _blocks(model: nn.Module) -> Iterable[nn.Module]:
+    """What is worth compiling: children with a `forward` of their own, so that parameters keep their names."""
+    for child in model.children():
+        if isinstance(child, nn.ModuleList):
+            yield from child
+        elif type(child).forward is not nn.Module.forward and any(True for _ in child.parameters()):
+            yield child
+
+
+def _resumed(resume: str | None, folder: Path) -> str | None:
+    """Checkpoint to go on with."""
+    if resume is None:
+        return None
+    if resume == "auto":
+        return str(folder / LAST) if (folder / LAST).is_file() else None
+    if not Path(resume).is_file():
+        raise FileNotFoundError(f"resume: there is no checkpoint {resume!r}; resume=auto takes the newest, or none.")
+    return resume
