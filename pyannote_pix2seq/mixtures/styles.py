@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from .bank import Bank
-from .plan import SAMPLE_RATE, Excerpt, Plan, Voice
+from .plan import MERGED_PAUSE, SAMPLE_RATE, Excerpt, Plan, Voice
 
 MIN_STRETCH = 0.25  # seconds: nothing shorter is said
 
@@ -90,6 +90,8 @@ class Conversation:
         Probability that a listener says something short during a stretch of speech.
     silence : (float, float)
         Probability of a long silence after a stretch of speech, and its mean, in seconds.
+    evenness : float
+        Concentration of the Dirichlet distribution of how much each speaker talks; when small, one talks most.
     same_corpus : float
         Probability that all voices come from one corpus.
     speeds : sequence of float
@@ -105,6 +107,7 @@ class Conversation:
     max_overlap: float = 1.5
     backchannel: float = 0.25
     silence: tuple[float, float] = (0.06, 2.5)
+    evenness: float = 2.0
     same_corpus: float = 0.5
     speeds: Sequence[float] = (1.0, 1.0, 0.88, 1.13)
 
@@ -116,6 +119,9 @@ class Conversation:
                 raise ValueError(f"{name}: expected a probability from 0 to 1; got {getattr(self, name)!r}.")
         if not 0 <= self.overlap[0] <= self.overlap[1] <= 1:
             raise ValueError(f"overlap: expected two shares from 0 to 1, in order; got {self.overlap}.")
+        for name in ("pause", "gap", "max_overlap", "evenness"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}: expected a number above 0; got {getattr(self, name)!r}.")
         if not len(self.speeds) or min(self.speeds) <= 0:
             raise ValueError(f"speeds: expected at least one speed above 0; got {self.speeds}.")
 
@@ -131,17 +137,21 @@ class Conversation:
         if not voices:
             return Plan(num_samples, (), ())
         speech = [Speech(rng, bank, voice) for voice in voices]
-        share = rng.dirichlet(np.full(count, 2.0))  # some talk more than others
+        share = rng.dirichlet(np.full(count, self.evenness))  # some talk more than others
         pace = rng.lognormal(0.0, 0.4)  # some conversations have longer turns and gaps
         overlap = rng.uniform(*self.overlap)
         free = np.zeros(count)  # when each voice has finished, in seconds
         excerpts: list[Excerpt] = []
 
         def say(who: int, start: float, seconds: float) -> float:
-            source, length, regions = speech[who].take(seconds)
-            excerpts.append(Excerpt(who, round(start * SAMPLE_RATE), source, length, regions))
-            free[who] = start + voices[who].stretched(length) / SAMPLE_RATE
-            return float(free[who])
+            end = start + seconds
+            while True:  # a stretch may take several utterances
+                source, length, regions = speech[who].take(end - start)
+                excerpts.append(Excerpt(who, round(start * SAMPLE_RATE), source, length, regions))
+                free[who] = start + voices[who].stretched(length) / SAMPLE_RATE
+                start = free[who] + rng.uniform(0.05, MERGED_PAUSE)
+                if end - start < MIN_STRETCH or start > duration:
+                    return float(free[who])
 
         now = -rng.exponential(1.5) if rng.random() < 0.5 else rng.exponential(1.0)  # windows start anywhere
         who = int(rng.choice(count, p=share))
