@@ -12,6 +12,7 @@ import typer
 from .diarize import diarize
 from .evaluate import evaluate
 from .export import export
+from .mixtures import app as mixtures
 from .train import train
 
 # Of `pyannote-audio`, with their help: written down, because importing it takes seconds. A test compares them with it.
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command("diarize")(diarize)
 app.command("evaluate")(evaluate)
 app.command("export")(export)
+app.add_typer(mixtures, name="mixtures")
 app.command(
     "train", add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
 )(train)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from .bank import Bank
-from .plan import SAMPLE_RATE
 from .statistics import NAMES, WINDOW, Statistics, Talk, distances, measure, of_plan
 from .styles import Conversation
 
@@ -56,8 +55,9 @@ def fit(talks: Iterable[Talk], bank: Bank | None = None, num_trials: int = 600, 
     """
     reference = measure(talks)
     bank = bank or endless_voices(max(12, int(reference.speakers.max())))
-    # in units of how much they vary, each statistic weighs the same
+    # in units of how much they vary, each statistic weighs the same; but for the number of speakers: it is known best
     scale = {name: max(float(np.std(getattr(reference, name))), 1e-3) for name in NAMES}
+    scale["speakers"] /= 3
 
     def cost(style: Conversation) -> float:
         apart = distances(reference, simulated(style, bank, count=100, seed=seed))

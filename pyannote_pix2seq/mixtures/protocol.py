@@ -17,6 +17,7 @@ Nothing is read or rendered before the first file is asked for; audio goes to a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import yaml
 from pyannote.core import Annotation, Segment, Timeline
 from pyannote.database import Database, ProtocolFile, registry
 from pyannote.database.protocol import SpeakerDiarizationProtocol
@@ -224,3 +226,25 @@ def register() -> None:
     there = getattr(registry.databases.get(DATABASE), "_protocols", {})
     Pix2Seq._protocols = {**Pix2Seq._protocols, **there}
     registry.databases[DATABASE] = Pix2Seq
+
+
+def define_file(path: Path) -> MixtureProtocol:
+    """Define the protocol of a yaml file, named after it; paths in it may be relative to it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no yaml, or as `define` does.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file.")
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: is no yaml file ({error}).") from None
+    name = re.sub(r"\W", "_", path.stem)
+    _DEFINED[name] = Definition.read(name, data, path.absolute().parent)
+    register()
+    return registry.get_protocol(f"{DATABASE}.{MixtureProtocol.TASK}.{name}")

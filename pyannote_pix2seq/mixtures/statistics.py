@@ -43,9 +43,9 @@ class Statistics:
 
 
 NAMES = {
-    "turn": "turn length (s)",
+    "turn": "turn (s)",
     "pause": "pause (s)",
-    "overlap": "overlap (share of speech)",
+    "overlap": "overlap",
     "share": "speaker share",
     "rate": "turns per minute",
     "speakers": "speakers",
