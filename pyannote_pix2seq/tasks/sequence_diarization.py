@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import tempfile
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
-from pyannote.audio.core.task import Problem, Resolution, Specifications
+from pyannote.audio.core.task import Problem, Resolution
 from pyannote.audio.tasks.segmentation.mixins import SegmentationTask
 from pyannote.core import Segment, Timeline
 from pyannote.metrics.diarization import DiarizationErrorRate
@@ -20,30 +24,35 @@ from ..decoding.rules import window_rules
 from ..decoding.search import search
 from ..models.pix2seq import SequenceSpecifications
 from ..tokens import decode
-from ..turns import to_annotation
-from .targets import Window, activity_loss, collate, sequence_loss
-from .windows import Prompting, SyntheticWindows
+from ..turns import TimeGrid, to_annotation
+from .recordings import read_protocol
+from .targets import Window, activity_loss, collate, sequence_loss, time_distances
+from .windows import Prompting, RecordedWindows, SyntheticWindows
 
 MAX_IDENTIFIED = 768  # positions of a batch that the identity loss looks at: neighbours say the same
 
 
 class Consecutive(Sampler):
-    """Indices from `first` on: a training run that resumes goes on where it stopped."""
+    """Consecutive indices, dealt out to the processes of a run in turns.
 
-    def __init__(self, first: int, count: int) -> None:
-        self.first, self.count = first, count
+    Parameters
+    ----------
+    count : int
+        Indices for each process.
+    first : callable
+        Index to start from, asked when an epoch begins: a run that resumes goes on where it stopped.
+    rank, num_processes : int
+    """
+
+    def __init__(self, count: int, first: Callable[[], int], rank: int = 0, num_processes: int = 1) -> None:
+        self.count, self.first, self.rank, self.num_processes = count, first, rank, num_processes
 
     def __iter__(self) -> Iterator[int]:
-        return iter(range(self.first, self.first + self.count))
+        first = self.first() + self.rank
+        return iter(range(first, first + self.count * self.num_processes, self.num_processes))
 
     def __len__(self) -> int:
         return self.count
-
-
-class MixtureProtocol(Protocol):
-    """A protocol whose files are mixtures: it can make more of them."""
-
-    def simulator(self, subset: str) -> Any: ...
 
 
 class ErrorRate(Metric):
@@ -58,9 +67,7 @@ class ErrorRate(Metric):
 
     def update(self, reference: Any, hypothesis: Any, start: float, end: float) -> None:
         """Score one window: two `Annotation`s, from `start` to `end` seconds."""
-        scored = DiarizationErrorRate()(
-            reference, hypothesis, uem=Timeline([Segment(start, end)]), detailed=True
-        )
+        scored = DiarizationErrorRate()(reference, hypothesis, uem=Timeline([Segment(start, end)]), detailed=True)
         self.parts += torch.tensor([scored[part] for part in self.PARTS], device=self.parts.device)
 
     def compute(self) -> Tensor:
@@ -70,9 +77,13 @@ class ErrorRate(Metric):
 class SequenceDiarization(SegmentationTask):
     """Write down who speaks when.
 
+    A protocol of mixtures (one with a method `simulator`) gives windows that never repeat. Any other gives windows of
+    its recordings, wherever they start; recordings that are shorter than a window are padded.
+
     Parameters
     ----------
     protocol : Protocol
+        Validation needs its development set, on voices that were never trained on.
     cache : str, optional
         See `pyannote.audio.Task`.
     duration : float
@@ -124,66 +135,113 @@ class SequenceDiarization(SegmentationTask):
         self.identity_weight = identity_weight
         self.ramp = ramp
         self.seed = seed
+        self.synthetic = hasattr(protocol, "simulator")
+        self._specify(protocol.simulator("train").num_identities if self.synthetic else 0)
+
+    def _specify(self, num_voices: int) -> None:
         self.specifications = SequenceSpecifications(
             problem=Problem.MONO_LABEL_CLASSIFICATION,
             resolution=Resolution.CHUNK,
-            duration=duration,
+            duration=self.duration,
             classes=["speech"],
             permutation_invariant=True,
-            num_voices=protocol.simulator("train").num_identities,
+            num_voices=num_voices,
         )
 
     def prepare_data(self) -> None:
-        """Nothing to prepare: mixtures are made when they are asked for."""
+        """Go through the protocol once and keep what is needed; mixtures are made when they are asked for instead."""
+        if self.synthetic or (self.cache and self.cache.exists() and self.cache.stat().st_size > 0):
+            return
+        prepared = read_protocol(self.protocol, self.has_validation)
+        if self.cache is None:
+            self.cache = Path(tempfile.mkstemp(suffix=".npz")[1])
+        self.cache.parent.mkdir(parents=True, exist_ok=True)
+        handle, partial_file = tempfile.mkstemp(dir=self.cache.parent)
+        with os.fdopen(handle, "wb") as file:
+            np.savez_compressed(file, **prepared)
+        os.replace(partial_file, self.cache)
 
     def setup(self, stage: str | None = None) -> None:
-        """Nothing to load."""
+        """Load what was kept, in each process."""
+        if self.synthetic:
+            return
+        if stage == "fit":
+            self.cache = self.trainer.strategy.broadcast(self.cache)
+        with np.load(self.cache, allow_pickle=False) as arrays:
+            self.prepared_data = dict(arrays)
+        found = str(self.prepared_data["protocol"])
+        if found != self.protocol.name:
+            raise ValueError(
+                f"the cache {self.cache} was made for {found}, not for {self.protocol.name}: delete it, or set another."
+            )
+        self._specify(int(self.prepared_data["voices"].max(initial=-1)) + 1)
 
     def windows(self, subset: str) -> Dataset:
-        train = subset == "train"
+        """Windows without end, by index."""
+        train, resolution = subset == "train", self.model.grid.resolution
+        seed = self.seed if train else self.seed + 1
+        if not self.synthetic:
+            grid = TimeGrid(self.duration, round(self.duration / resolution))
+            max_voices = self.model.vocabulary.num_speakers - 1  # one is kept free for a newcomer
+            return RecordedWindows(self.prepared_data, subset, grid, self.prompting, max_voices, seed)
         return SyntheticWindows(
             self.protocol.simulator(subset),
             self.duration,
-            self.model.grid.resolution,
+            resolution,
             self.prompting,
-            seed=self.seed if train else self.seed + 1,
+            seed=seed,
             ramp=self.ramp * self.batch_size if train else 0,
         )
 
-    def _loader(self, subset: str, first: int, count: int) -> DataLoader:
+    def _loader(self, subset: str, count: int, first: Callable[[], int]) -> DataLoader:
+        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+        num_processes = torch.distributed.get_world_size() if distributed else 1
+        rank = torch.distributed.get_rank() if distributed else 0
         return DataLoader(
             self.windows(subset),
             batch_size=self.batch_size,
-            sampler=Consecutive(first, count),
+            sampler=Consecutive(-(-count // num_processes), lambda: first() * num_processes, rank, num_processes),
             num_workers=self.num_workers,
             pin_memory=self.pin_memory,
             collate_fn=partial(self.collate_fn, stage=subset),
         )
 
-    def train_dataloader(self) -> DataLoader:
-        return self._loader("train", self.model.global_step * self.batch_size, self.num_batches * self.batch_size)
+    def _windows_seen(self) -> int:
+        """Training windows that each process has used up."""
+        trainer = self.model._trainer
+        return self.model.global_step * (trainer.accumulate_grad_batches if trainer else 1) * self.batch_size
 
-    def val_dataloader(self) -> DataLoader:
-        return self._loader("development", 0, self.num_validation)
+    def train_dataloader(self) -> DataLoader:
+        return self._loader("train", self.num_batches * self.batch_size, self._windows_seen)
+
+    def val_dataloader(self) -> DataLoader | None:
+        return self._loader("development", self.num_validation, lambda: 0) if self.has_validation else None
 
     def collate_fn(self, batch: list[Window], stage: str = "train") -> dict[str, Tensor]:
         num_positions = self.model.num_frames(len(batch[0].waveform))
-        return collate(batch, self.model.vocabulary, num_positions, self.model.steps_per_position)
+        made = collate(batch, self.model.vocabulary, num_positions, self.model.steps_per_position)
+        self.augmentation.train(mode=stage == "train")
+        augmented = self.augmentation(samples=made["waveforms"], sample_rate=self.model.hparams.sample_rate)
+        return {**made, "waveforms": augmented["samples"]}
 
     def _losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Losses, and what else is worth a look."""
         state = self.model.read(batch["waveforms"])
         logits, _ = self.model.write(batch["tokens"][:, :-1], state)
         known = batch["voices"] >= 0
+        tokens, taught, vocabulary = batch["tokens"], batch["taught"], self.model.vocabulary
         losses = {
-            "sequence": sequence_loss(logits, batch["tokens"], batch["taught"], self.model.vocabulary, self.spread),
+            "sequence": sequence_loss(logits, tokens, taught, vocabulary, self.spread),
             "activity": activity_loss(state.activity, batch["activity"]),
         }
+        for name, steps in time_distances(logits, tokens, taught, vocabulary).items():
+            losses[f"{name}_distance"] = steps * self.model.grid.resolution
         if known.any():
             described, identities = state.described[known], batch["voices"][known]
             some = torch.randperm(len(identities), device=identities.device)[:MAX_IDENTIFIED]
-            logits, named = self.model.identify(described[some]), identities[some]
-            losses["identity"] = F.cross_entropy(logits.float(), named)
-            losses["identified"] = (logits.argmax(-1) == named).float().mean()
+            guessed, named = self.model.identify(described[some]), identities[some]
+            losses["identity"] = F.cross_entropy(guessed.float(), named)
+            losses["identified"] = (guessed.argmax(-1) == named).float().mean()
         return losses
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
@@ -191,8 +249,11 @@ class SequenceDiarization(SegmentationTask):
         loss = losses["sequence"] + self.activity_weight * losses["activity"]
         if "identity" in losses:
             loss = loss + self.identity_weight * losses["identity"]
+        elif self.model.identity is not None:  # processes that train together need every gradient, if only zeros
+            loss = loss + 0 * sum(p.sum() for p in self.model.identity.parameters())
         for name, value in losses.items():
-            self.model.log(f"train/{name}", value.detach(), prog_bar=True, batch_size=len(batch["tokens"]))
+            shown = not name.endswith("distance")
+            self.model.log(f"train/{name}", value.detach(), prog_bar=shown, batch_size=len(batch["tokens"]))
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
@@ -209,9 +270,7 @@ class SequenceDiarization(SegmentationTask):
         written = search(model, batch["waveforms"], rules, [t[:n] for t, n in zip(tokens, forced, strict=True)])
         labels = [str(s) for s in range(vocabulary.num_speakers)]
         for true, found, first in zip(tokens, written, firsts, strict=True):
-            reference, hypothesis = (
-                to_annotation(decode(t, vocabulary), labels, grid) for t in (true, found.tokens)
-            )
+            reference, hypothesis = (to_annotation(decode(t, vocabulary), labels, grid) for t in (true, found.tokens))
             self.model.validation_metric["ErrorRate"].update(
                 reference, hypothesis, grid.seconds(first), grid.seconds(last)
             )

@@ -126,3 +126,23 @@ def sequence_loss(logits: Tensor, tokens: Tensor, taught: Tensor, vocabulary: Vo
 def activity_loss(logits: Tensor, active: Tensor) -> Tensor:
     """Binary cross-entropy of the frame head, mean over positions, sum over speakers."""
     return F.binary_cross_entropy_with_logits(logits.float(), active, reduction="none").sum(-1).mean()
+
+
+def time_distances(logits: Tensor, tokens: Tensor, taught: Tensor, vocabulary: Vocabulary) -> dict[str, Tensor]:
+    """How far the most probable times are from the true ones, in steps, when everything before them is right.
+
+    Returns
+    -------
+    distances : dict
+        "start" and "end": mean over the turns that are taught; absent when there are none.
+    """
+    target, asked = tokens[:, 1:], taught[:, 1:] > 0
+    slot = torch.arange(target.shape[1], device=target.device) % 3
+    found = logits[..., vocabulary.first_time :].argmax(-1) + vocabulary.first_time
+    distance = (found - target).abs().float()
+    distances = {}
+    for i, name in enumerate(("start", "end")):
+        chosen = asked & (target >= vocabulary.first_time) & (slot == i)
+        if chosen.any():
+            distances[name] = distance[chosen].mean()
+    return distances

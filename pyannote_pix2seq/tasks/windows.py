@@ -1,7 +1,8 @@
-"""Where training windows come from: window number i is always the same, whoever asks, however many workers there are."""
+"""Where training windows come from: window i is always the same, whoever asks, however many workers there are."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +11,8 @@ from torch.utils.data import Dataset
 from ..mixtures.plan import SAMPLE_RATE
 from ..mixtures.simulator import Simulator
 from ..prompts import Prompt, SpeakerMemory, lay_out, prompt, remember
-from ..turns import TimeGrid, Turn, clip, in_order_of_arrival, shift
+from ..turns import TimeGrid, Turn, clip, in_order_of_arrival, merge, shift
+from .recordings import SUBSETS, read_part
 from .targets import Window
 
 
@@ -33,7 +35,13 @@ class Prompting:
     dropped: float = 0.1
 
     def __call__(
-        self, rng: np.random.Generator, waveform: np.ndarray, turns: list[Turn], history: int, grid: TimeGrid
+        self,
+        rng: np.random.Generator,
+        waveform: np.ndarray,
+        turns: list[Turn],
+        history: int,
+        grid: TimeGrid,
+        max_voices: int | None = None,
     ) -> tuple[Prompt, list[int]]:
         """Prompt cut out of the first `history` steps, and the speaker of each of its clips."""
         past = TimeGrid(history * grid.resolution, history)
@@ -44,7 +52,7 @@ class Prompting:
         kept = [voice for voice in memory.voices if rng.random() >= self.dropped]
         # the pipeline's order is of arrival, but nothing may depend on it: a known voice may be given by the user
         shuffled = tuple(kept[i] for i in rng.permutation(len(kept)))
-        made = prompt(replace(memory, voices=shuffled), grid, SAMPLE_RATE, max_voices=len(names))
+        made = prompt(replace(memory, voices=shuffled), grid, SAMPLE_RATE, max_voices=max_voices or len(names))
         return made, [int(label) for label in made.labels]
 
 
@@ -104,8 +112,92 @@ class SyntheticWindows(Dataset):
         )  # fmt: skip
 
 
+class RecordedWindows(Dataset):
+    """Windows of recorded conversations; they may start in the middle of a turn.
+
+    Prompts are cut out of another part of the same file. What is behind the end of an annotated region is silence.
+
+    Parameters
+    ----------
+    prepared : dict of arrays
+        See `recordings.read_protocol`.
+    subset : {"train", "development"}
+    grid : TimeGrid
+        Of a window, prompts included.
+    prompting : Prompting
+    max_voices : int
+        Most voices to prompt.
+    seed : int
+    """
+
+    SHORTEST_HISTORY = 1.0  # seconds: with less, nobody could be prompted
+
+    def __init__(
+        self,
+        prepared: Mapping[str, np.ndarray],
+        subset: str,
+        grid: TimeGrid,
+        prompting: Prompting,
+        max_voices: int,
+        seed: int = 0,
+    ) -> None:
+        self.prepared = prepared
+        self.grid = grid
+        self.prompting = prompting
+        self.max_voices = max_voices
+        self.seed = seed
+        regions = prepared["regions"]
+        self.regions = regions[prepared["subset"][regions["file"]] == SUBSETS.index(subset)]
+        durations = self.regions["end"] - self.regions["start"]
+        self.until = np.cumsum(durations / durations.sum())
+
+    def __getitem__(self, index: int) -> Window:
+        rng = np.random.default_rng((self.seed, index))
+        drawn = np.searchsorted(self.until, rng.random(), side="right")
+        file, first, last = self.regions[min(drawn, len(self.regions) - 1)].tolist()
+        start = rng.uniform(first, max(last - self.grid.duration, first))
+        end = min(start + self.grid.duration, last)
+        made, known = lay_out([], [], self.grid, SAMPLE_RATE), []
+        if rng.random() < self.prompting.probability:
+            past = self.past(rng, (first, last), (start, end))
+            if past is not None:
+                steps = int((past[1] - past[0]) / self.grid.resolution)
+                waveform, turns = self.cut(file, past[0], past[0] + steps * self.grid.resolution)
+                made, known = self.prompting(rng, waveform, turns, steps, self.grid, self.max_voices)
+        waveform, turns = self.cut(file, start, end)
+        return assemble(made, known, waveform, turns, self.grid, self.prepared["voices"])
+
+    def past(
+        self, rng: np.random.Generator, region: tuple[float, float], chunk: tuple[float, float]
+    ) -> tuple[float, float] | None:
+        """Where in a region voices were heard before; in seconds. Not in the chunk: the model would hear it twice."""
+        sides = [(region[0], chunk[0]), (chunk[1], region[1])]
+        lengths = np.array([end - start for start, end in sides])
+        if lengths.max() < self.SHORTEST_HISTORY:
+            return None
+        start, end = sides[rng.choice(2, p=lengths / lengths.sum())]
+        history = min(rng.uniform(*self.prompting.history), end - start)
+        if history < self.SHORTEST_HISTORY:
+            return None
+        first = rng.uniform(start, end - history)
+        return first, first + history
+
+    def cut(self, file: int, start: float, end: float) -> tuple[np.ndarray, list[Turn]]:
+        """Part of a file, and its turns in steps from there; speakers have their numbers over all files."""
+        low, high = np.searchsorted(self.prepared["spoken"]["file"], [file, file + 1])
+        spoken = self.prepared["spoken"][low:high]
+        spoken = spoken[(spoken["start"] < end) & (spoken["end"] > start)]
+        steps = round((end - start) / self.grid.resolution)
+        turns = [
+            Turn(round((s - start) / self.grid.resolution), round((e - start) / self.grid.resolution), speaker)
+            for _, s, e, speaker in spoken.tolist()
+        ]
+        waveform = read_part(str(self.prepared["audio"][file]), start, end)
+        return waveform, merge(clip(turns, 0, steps))
+
+
 def assemble(
-    made: Prompt, known: list[int], chunk: np.ndarray, turns: list[Turn], grid: TimeGrid, voices: list[int]
+    made: Prompt, known: list[int], chunk: np.ndarray, turns: list[Turn], grid: TimeGrid, voices: Sequence[int]
 ) -> Window:
     """A prompt and as much of a chunk as fits behind it.
 
@@ -119,7 +211,7 @@ def assemble(
         Of the chunk, in steps from its start.
     grid : TimeGrid
         Of the window.
-    voices : list of int
+    voices : sequence of int
         Training identity of each speaker.
     """
     room = grid.num_steps - made.first_step
@@ -130,4 +222,4 @@ def assemble(
     waveform = np.zeros(num_samples, np.float32)
     sound = np.concatenate([made.waveform, chunk])[:num_samples]
     waveform[: len(sound)] = sound
-    return Window(waveform, ordered, [voices[s] for s in speakers], num_forced=len(named))
+    return Window(waveform, ordered, [int(voices[s]) for s in speakers], num_forced=len(named))

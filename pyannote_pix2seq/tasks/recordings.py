@@ -1,0 +1,98 @@
+"""What a task has to know of a protocol's files, as arrays; and reading parts of their audio."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import soxr
+
+from ..audio import READABLE, SAMPLE_RATE
+
+SUBSETS = ("train", "development")
+REGION = np.dtype([("file", "i4"), ("start", "f8"), ("end", "f8")])
+SPOKEN = np.dtype([("file", "i4"), ("start", "f8"), ("end", "f8"), ("speaker", "i4")])
+
+
+def read_protocol(protocol: Any, has_validation: bool) -> dict[str, np.ndarray]:
+    """Go through the training and development sets once.
+
+    Returns
+    -------
+    prepared : dict of arrays
+        "protocol"; "audio", "subset" and "first-speaker" of each file; "regions", the annotated ones; "spoken", sorted
+        by file and start, speakers numbered over all files; "voices", the training identity of each speaker: -1 when a
+        label names nobody outside of its file.
+
+    Raises
+    ------
+    ValueError
+        If a file has no annotation, or nobody speaks in the training set.
+    """
+    audio, subsets, regions, spoken, voices = [], [], [], [], []
+    identities: dict[tuple[str, str], int] = {}
+    for subset in SUBSETS[: 1 + has_validation]:
+        for file in getattr(protocol, subset)():
+            if file.get("annotation") is None:
+                raise ValueError(f"{protocol.name}: file {file['uri']!r} has no annotation.")
+            number = len(audio)
+            audio.append(str(file["audio"]))
+            subsets.append(SUBSETS.index(subset))
+            regions += [(number, region.start, region.end) for region in file["annotated"].support()]
+            scope = file.get("scope", "file")
+            speakers = {}
+            for segment, _, label in file["annotation"].itertracks(yield_label=True):
+                if label not in speakers:
+                    speakers[label] = len(voices)
+                    owner = {"database": str(file.get("database")), "global": ""}.get(scope)
+                    known = subset == "train" and owner is not None
+                    voices.append(identities.setdefault((owner, str(label)), len(identities)) if known else -1)
+                spoken.append((number, segment.start, segment.end, speakers[label]))
+    prepared = {
+        "protocol": np.array(protocol.name),
+        "audio": np.array(audio, dtype=np.str_),
+        "subset": np.array(subsets, dtype=np.int8),
+        "regions": np.array(regions, dtype=REGION),
+        "spoken": np.sort(np.array(spoken, dtype=SPOKEN), order=("file", "start")),
+        "voices": np.array(voices, dtype=np.int32),
+    }
+    for i, subset in enumerate(SUBSETS[: 1 + has_validation]):
+        if not (prepared["subset"][prepared["spoken"]["file"]] == i).any():
+            raise ValueError(f"{protocol.name}: nobody speaks in the {subset} set; nothing can be learned from it.")
+        if not (prepared["subset"][prepared["regions"]["file"]] == i).any():
+            raise ValueError(f"{protocol.name}: no part of the {subset} set is annotated.")
+    return prepared
+
+
+def read_part(path: str | Path, start: float, end: float) -> np.ndarray:
+    """A part of an audio file, as 16 kHz mono, without reading the rest.
+
+    Parameters
+    ----------
+    path : str or Path
+    start, end : float
+        In seconds; what lies behind the end of the file is zeros.
+
+    Returns
+    -------
+    waveform : (sample,) array of float32
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read.
+    """
+    length = round((end - start) * SAMPLE_RATE)
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate = file.samplerate
+            file.seek(min(round(start * rate), file.frames))
+            samples = file.read(round((end - start) * rate), dtype="float32", always_2d=True).mean(1)
+    except (soundfile.LibsndfileError, OSError) as error:
+        reason = getattr(error, "error_string", str(error)).rstrip(".")
+        raise ValueError(f"{path}: cannot be read as {READABLE} ({reason}).") from None
+    if rate != SAMPLE_RATE and len(samples):
+        samples = soxr.resample(samples, rate, SAMPLE_RATE)
+    return np.pad(samples[:length], (0, max(length - len(samples), 0)))
