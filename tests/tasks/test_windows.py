@@ -1,0 +1,96 @@
+"""Window i is always the same, looks like what the pipeline makes, and says who is heard in it."""
+
+import numpy as np
+import pytest
+
+from pyannote_pix2seq.prompts import SpeakerMemory, prompt, remember
+from pyannote_pix2seq.tasks.recordings import read_part, read_protocol
+from pyannote_pix2seq.tasks.windows import Prompting, RecordedWindows, SyntheticWindows
+from pyannote_pix2seq.turns import TimeGrid, Turn, clip
+from tests.tasks.miniature import Recordings, simulator
+
+GRID = TimeGrid(4.0, 200)
+ALWAYS = Prompting(probability=1.0, history=(2.0, 3.0), dropped=0.0)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    return read_protocol(Recordings(tmp_path_factory.mktemp("recordings")), True)
+
+
+@pytest.fixture(params=["synthetic", "recorded"])
+def windows(request, prepared):
+    if request.param == "synthetic":
+        return SyntheticWindows(simulator(), 4.0, 0.02, ALWAYS, seed=5)
+    return RecordedWindows(prepared, "train", GRID, ALWAYS, 3, seed=5)
+
+
+def test_the_same_index_is_the_same_window(windows):
+    for index in (0, 7):
+        one, other = windows[index], windows[index]
+        assert np.array_equal(one.waveform, other.waveform)
+        assert one.turns == other.turns and one.voices == other.voices
+    assert not np.array_equal(windows[0].waveform, windows[1].waveform)
+
+
+def test_windows_are_valid(windows):
+    prompted = 0
+    for index in range(12):
+        window = windows[index]
+        assert window.waveform.shape == (64000,) and window.waveform.dtype == np.float32
+        assert window.turns == sorted(window.turns)
+        assert list(dict.fromkeys(t.speaker for t in window.turns)) == list(range(len(window.voices)))
+        assert all(0 <= t.start < t.end <= 200 for t in window.turns)
+        prompts = window.turns[: window.num_forced]
+        assert len({t.speaker for t in prompts}) == len(prompts)
+        prompted += bool(prompts)
+        if prompts:  # the chunk starts after the silence behind the last clip
+            assert all(t.start >= prompts[-1].end + 10 for t in window.turns[window.num_forced :])
+    assert prompted
+
+
+def test_prompts_are_those_of_the_pipeline():
+    rng = np.random.default_rng(0)
+    waveform = rng.standard_normal(5 * 16000).astype(np.float32)
+    turns = [Turn(0, 80, 0), Turn(90, 170, 1)]
+    made, speakers = ALWAYS(np.random.default_rng(1), waveform, turns, 200, GRID)
+    memory = remember(SpeakerMemory(), waveform[:64000], clip(turns, 0, 200), [1.0, 1.0], ["0", "1"], GRID, 16000)
+    shuffled = SpeakerMemory(tuple(memory[str(s)] for s in speakers), memory.num_chunks)
+    expected = prompt(shuffled, GRID, 16000, max_voices=2)
+    assert made.turns == expected.turns and made.labels == expected.labels
+    assert np.array_equal(made.waveform, expected.waveform)
+
+
+def test_short_recordings_are_padded(prepared):
+    windows = RecordedWindows(prepared, "train", GRID, Prompting(probability=0.0), 3)
+    padded = [w for w in map(windows.__getitem__, range(60)) if not w.waveform[32000:].any()]
+    assert padded, "the file of 2 s was never drawn"
+    assert all(turn.end <= 100 for turn in padded[0].turns)
+
+
+def test_turns_stand_where_the_file_has_them(prepared):
+    windows = RecordedWindows(prepared, "train", GRID, Prompting(probability=0.0), 3)
+    waveform, turns = windows.cut(0, 1.0, 5.0)
+    assert turns == [Turn(0, 75, 0), Turn(50, 175, 1), Turn(150, 200, 0)]
+    assert np.array_equal(waveform, read_part(prepared["audio"][0], 1.0, 5.0))
+
+
+def test_the_past_is_not_in_the_chunk(prepared):
+    windows = RecordedWindows(prepared, "train", GRID, ALWAYS, 3)
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        start, end = windows.past(rng, (0.0, 20.0), (6.0, 10.0))
+        assert end - start >= 1 and (end <= 6.0 + 1e-9 or start >= 10.0 - 1e-9)
+    assert windows.past(rng, (0.0, 4.5), (0.0, 4.0)) is None
+
+
+def test_speakers_of_a_database_are_identities(prepared):
+    assert prepared["voices"].tolist() == [0, 1, 0, -1, -1, -1]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"), [({"annotated": False}, "'long' has no annotation"), ({"silent": True}, "nobody speaks")]
+)
+def test_protocols_that_cannot_be_learned_from(tmp_path, changed, message):
+    with pytest.raises(ValueError, match=message):
+        read_protocol(Recordings(tmp_path, **changed), True)
