@@ -1,0 +1,143 @@
+"""The task trains on mixtures and on recordings, resumes exactly, and gives each process its own windows."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import lightning
+import pytest
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from pyannote_pix2seq.cli.callbacks import AveragedWeights, SeedSteps, checkpoints
+from pyannote_pix2seq.cli.optimization import attach, warmup_cosine
+from pyannote_pix2seq.models.checkpoints import load_checkpoint, trust
+from pyannote_pix2seq.tasks import SequenceDiarization
+from pyannote_pix2seq.tasks.sequence_diarization import Consecutive, ErrorRate
+from tests.tasks.miniature import Mixtures, Recordings, tiny
+
+SMALL = {"duration": 4.0, "batch_size": 2, "num_workers": 0, "num_batches": 4, "num_validation": 2}
+QUIET = {
+    "accelerator": "cpu",
+    "logger": False,
+    "enable_progress_bar": False,
+    "enable_model_summary": False,
+    "num_sanity_val_steps": 0,
+    "use_distributed_sampler": False,
+}
+
+
+def made(protocol, dropout=0.0, **changed):
+    torch.manual_seed(0)
+    model = tiny(SequenceDiarization(protocol, **{**SMALL, **changed}), dropout=dropout)
+    attach(model, lambda groups: torch.optim.AdamW(groups, lr=1e-3), warmup_cosine)
+    return model
+
+
+class Losses(Callback):
+    """Notes the loss of each step; may be struck down."""
+
+    def __init__(self, killed_after=None):
+        self.killed_after = killed_after
+        self.seen = {}
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.seen[trainer.global_step] = outputs["loss"].item()
+        if trainer.global_step == self.killed_after:
+            raise SystemExit("killed")
+
+
+@pytest.mark.parametrize("kind", ["mixtures", "recordings"])
+def test_it_trains_and_validates(kind, tmp_path):
+    model = made(Mixtures() if kind == "mixtures" else Recordings(tmp_path))
+    trainer = lightning.Trainer(fast_dev_run=True, **QUIET)
+    trainer.fit(model)
+    metrics = trainer.callback_metrics
+    for name in ("train/sequence", "train/activity", "validation/sequence", "ErrorRate"):
+        assert torch.isfinite(metrics[name]), name
+    assert model.task.val_monitor == ("ErrorRate", "min")
+
+
+@pytest.mark.parametrize("average", [False, True])
+def test_a_run_that_was_killed_goes_on_exactly(average, tmp_path):
+    trust()
+
+    def run(folder, killed_after=None, resume=None):
+        losses = Losses(killed_after)
+        extra = [AveragedWeights(decay=0.9)] if average else []
+        trainer = lightning.Trainer(
+            max_steps=7,
+            callbacks=[*checkpoints(folder, ("ErrorRate", "min"), 1, 3), SeedSteps(0), *extra, losses],
+            **QUIET,
+        )
+        try:
+            trainer.fit(made(Mixtures(), dropout=0.1), ckpt_path=resume)
+        except SystemExit:
+            pass
+        return losses.seen
+
+    whole = run(tmp_path / "whole")
+    before = run(tmp_path / "killed", killed_after=4)
+    after = run(tmp_path / "killed", resume=tmp_path / "killed" / "last.ckpt")
+    assert sorted(whole) == [1, 2, 3, 4, 5, 6, 7] and sorted(before) == [1, 2, 3, 4] and sorted(after) == [4, 5, 6, 7]
+    assert before == pytest.approx({step: whole[step] for step in before}, rel=1e-5)
+    assert after == pytest.approx({step: whole[step] for step in after}, rel=1e-4)
+    assert load_checkpoint(tmp_path / "killed" / "last.ckpt").hparams.dimension == 16
+
+
+@pytest.mark.parametrize("changed", [{"annotated": False}, {"silent": True}])
+def test_protocols_that_cannot_be_learned_from(changed, tmp_path):
+    with pytest.raises(ValueError, match="no annotation|nobody speaks"):
+        lightning.Trainer(fast_dev_run=True, **QUIET).fit(made(Recordings(tmp_path, **changed)))
+
+
+def test_indices_are_dealt_out():
+    dealt = [list(Consecutive(3, lambda: 10, rank, 2)) for rank in range(2)]
+    assert dealt == [[10, 12, 14], [11, 13, 15]]
+
+
+def test_the_error_rate_is_over_all_windows():
+    from pyannote.core import Annotation, Segment
+
+    one = Annotation()
+    one[Segment(0, 2)] = "A"
+    metric = ErrorRate()
+    metric.update(one, one, 0, 4)
+    metric.update(one, Annotation(), 0, 4)
+    assert metric.compute() == pytest.approx(0.5)
+
+
+SCRIPT = """
+import json, os, sys
+sys.path.insert(0, {root!r})
+import lightning
+from lightning.pytorch.callbacks import Callback
+from pathlib import Path
+from tests.tasks.miniature import Mixtures
+from tests.tasks.test_sequence_diarization import QUIET, made
+from pyannote_pix2seq.cli.callbacks import checkpoints
+
+class Note(Callback):
+    seen = []
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        self.seen.append(float(batch["waveforms"].abs().sum()))
+    def on_train_end(self, trainer, pl_module):
+        weights = float(sum(p.detach().abs().sum() for p in pl_module.parameters()))
+        Path(f"rank{{trainer.global_rank}}.json").write_text(json.dumps([self.seen, weights]))
+
+trainer = lightning.Trainer(max_steps=4, strategy="ddp", devices=2,
+                            callbacks=[*checkpoints(Path("out"), ("ErrorRate", "min"), 2, 2), Note()], **QUIET)
+trainer.fit(made(Mixtures()))
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_see_different_windows_and_stay_one_model(tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text(SCRIPT.format(root=str(Path(__file__).parents[2])))
+    subprocess.run([sys.executable, "-W", "ignore", script], cwd=tmp_path, check=True, timeout=600)
+    (first, weights), (second, same) = (json.loads((tmp_path / f"rank{rank}.json").read_text()) for rank in range(2))
+    assert len(first) == len(second) == 4 and not set(first) & set(second)
+    assert weights == pytest.approx(same)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()).count("last.ckpt") == 1
