@@ -6,13 +6,14 @@ import subprocess
 import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import soundfile
 import yaml
 from pyannote.database import FileFinder, LoadingMode, registry
 
-from pyannote_pix2seq.mixtures import protocol as protocols
+from pyannote_pix2seq.mixtures.cache import VARIABLE
 from pyannote_pix2seq.mixtures.protocol import define
 
 FILES = {"train": 3, "development": 2, "test": 1}
@@ -31,7 +32,8 @@ def test_the_protocols_are_there():
 
 
 def test_importing_is_light():
-    code = "import sys, pyannote_pix2seq; print([m for m in ('torch', 'scipy.signal', 'pyannote.audio') if m in sys.modules])"
+    heavy = ("torch", "scipy.signal", "pyannote.audio")
+    code = f"import sys, pyannote_pix2seq; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 
@@ -82,10 +84,10 @@ def test_another_process_makes_the_same_bytes(small, source, tmp_path):
         "import sys; from pyannote_pix2seq.mixtures.protocol import define\n"
         f"print(define('Small', source={source!r}, **{QUIET!r}).mixtures('train')[1].audio())"
     )
-    environment = {**os.environ, protocols.cache_folder.__globals__["VARIABLE"]: str(tmp_path)}
+    environment = {**os.environ, VARIABLE: str(tmp_path)}
     path = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment).stdout.strip()
     assert path.startswith(str(tmp_path)) and path.endswith(mixture.audio().name)
-    assert open(path, "rb").read() == mixture.audio().read_bytes()
+    assert Path(path).read_bytes() == mixture.audio().read_bytes()
 
 
 def test_another_seed_is_another_set(small, source):
@@ -114,7 +116,9 @@ def test_declared_in_database_yml(corpus, tmp_path):
         file = next(registry.get_protocol("Pix2Seq.SpeakerDiarization.Mine").development())
         assert file["audio"].exists()
         assert "Pix2Seq.SpeakerDiarization.Wrong" in set(registry)
-        with pytest.raises(ValueError, match=r"database.yml: Mixtures: Wrong: .*'stile'; its parameters: source, style"):
+        with pytest.raises(
+            ValueError, match=r"database.yml: Mixtures: Wrong: .*'stile'; its parameters: source, style"
+        ):
             registry.get_protocol("Pix2Seq.SpeakerDiarization.Wrong")
     finally:
         del registry.configs[path.resolve()]
@@ -158,10 +162,19 @@ def test_without_known_sexes_there_are_no_classes(corpus, tmp_path):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"style": "Conversations"}, "unknown style 'Conversations'; known styles: Artificial, Conversation, Independent"),
-        ({"style": {"name": "Artificial", "gap": 1}}, "style 'Artificial' has no parameter 'gap'; its parameters: num_sp"),
+        (
+            {"style": "Conversations"},
+            "unknown style 'Conversations'; known styles: Artificial, Conversation, Independent",
+        ),
+        (
+            {"style": {"name": "Artificial", "gap": 1}},
+            "style 'Artificial' has no parameter 'gap'; its parameters: num_sp",
+        ),
         ({"style": {"hold": 0.1}}, "style: expected a name, or a mapping with the key 'name'"),
-        ({"style": {"name": "Artificial", "num_speakers": 1}}, "num_speakers: expected a whole number from 2 on; got 1"),
+        (
+            {"style": {"name": "Artificial", "num_speakers": 1}},
+            "num_speakers: expected a whole number from 2 on; got 1",
+        ),
         ({"style": {"name": "Conversation", "hold": 2}}, "hold: expected a probability"),
         ({"effects": ["nois"]}, "unknown effect 'nois'; known effects: clipping, distance, level, loudness"),
         ({"effects": [{"name": "noise", "recorded": "nowhere"}]}, "no folder 'nowhere'"),
@@ -189,7 +202,9 @@ def test_a_name_of_a_protocol_has_no_dots():
 
 def test_too_few_speakers_for_the_style(source):
     made = define("Crowd", source=source, style={"name": "Conversation", "num_speakers": [0, 0, 0, 0, 0, 1]})
-    with pytest.raises(ValueError, match="train subset has only 4 usable speakers, but the style 'Conversation' puts up"):
+    with pytest.raises(
+        ValueError, match="train subset has only 4 usable speakers, but the style 'Conversation' puts up"
+    ):
         next(made.train())
 
 

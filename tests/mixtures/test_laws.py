@@ -1,0 +1,145 @@
+"""Laws of planning and rendering."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.utils.data import DataLoader, Dataset
+
+from pyannote_pix2seq.mixtures import sources
+from pyannote_pix2seq.mixtures.bank import Bank
+from pyannote_pix2seq.mixtures.effects import EFFECTS, Loudness, Noise, Reverberation
+from pyannote_pix2seq.mixtures.plan import SAMPLE_RATE
+from pyannote_pix2seq.mixtures.render import render
+from pyannote_pix2seq.mixtures.simulator import Simulator
+from pyannote_pix2seq.mixtures.styles import STYLES
+
+seeds = st.integers(0, 2**32)
+styles = st.sampled_from(sorted(STYLES))
+assert STYLES and EFFECTS
+
+
+@pytest.fixture(scope="session")
+def bank(source):
+    return Bank.load(sources.split(sources.source(**source), "train"))
+
+
+def plan(bank, style, seed, effects=(), duration=8.0):
+    return Simulator(bank, STYLES[style](), effects).plan(np.random.default_rng(seed), duration)
+
+
+@given(styles, seeds, st.floats(0.5, 20))
+def test_turns_are_inside_and_never_cross_themselves(bank, style, seed, duration):
+    made = plan(bank, style, seed, duration=duration)
+    ends = {}
+    for start, end, voice in made.speech():
+        assert 0 <= start < end <= made.num_samples == round(duration * SAMPLE_RATE)
+        assert ends.get(voice, -1) < start  # a voice says one thing at a time
+        ends[voice] = end
+    assert len(ends) <= STYLES[style]().max_speakers
+    assert len({voice.speaker for voice in made.voices}) == len(made.voices)
+
+
+@given(styles, seeds)
+def test_excerpts_stay_in_their_utterance(bank, style, seed):
+    made = plan(bank, style, seed)
+    for excerpt in made.excerpts:
+        speaker = made.voices[excerpt.speaker].speaker
+        firsts = [bank.utterances[u][:2] for u in bank.by_speaker[speaker]]
+        assert any(f <= excerpt.source and excerpt.source + excerpt.length <= f + n for f, n in firsts)
+        assert all(0 <= start < end <= excerpt.length for start, end in excerpt.speech)
+
+
+@given(styles, seeds)
+def test_same_seed_same_plan_other_seed_another(bank, style, seed):
+    assert plan(bank, style, seed) == plan(bank, style, seed) != plan(bank, style, seed + 1)
+
+
+@given(styles, seeds)
+def test_voices_add_up(bank, style, seed):
+    made = plan(bank, style, seed, [Loudness()])
+    alone = [replace(made, excerpts=tuple(e for e in made.excerpts if e.speaker == v)) for v in range(len(made.voices))]
+    together = sum((render(one, bank) for one in alone), np.zeros(made.num_samples, np.float32))
+    np.testing.assert_allclose(render(made, bank), together, atol=1e-5)
+
+
+@given(styles, seeds)
+def test_it_is_silent_where_no_excerpt_is(bank, style, seed):
+    made = plan(bank, style, seed)
+    covered = np.zeros(made.num_samples, bool)
+    for excerpt in made.excerpts:
+        covered[max(excerpt.start, 0) : excerpt.start + made.voices[excerpt.speaker].stretched(excerpt.length) + 1] = (
+            True
+        )
+    assert not render(made, bank)[~covered].any()
+
+
+@pytest.mark.parametrize("name", sorted(EFFECTS))
+def test_effects_keep_labels_length_and_finiteness(bank, name):
+    happens = {"probability": 1.0} if "probability" in EFFECTS[name].__dataclass_fields__ else {}
+    effect = EFFECTS[name](**happens)
+    for seed in range(3):
+        dry = plan(bank, "Conversation", seed)
+        drawn = effect.draw(np.random.default_rng(seed), dry, 1.0)
+        if not dry.voices and drawn is None:
+            continue
+        wet = replace(dry, effects=(drawn,))
+        waveform = render(wet, bank)
+        assert waveform.shape == (dry.num_samples,) and waveform.dtype == np.float32 and np.isfinite(waveform).all()
+        assert wet.speech() == dry.speech()
+        np.testing.assert_array_equal(waveform, render(wet, bank))
+
+
+@pytest.mark.parametrize("name", ["telephone", "microphone", "distance", "reverberation"])
+def test_effects_move_no_sound(bank, name):
+    """The onset of a click stays where it is, so that labels do."""
+    dry = plan(bank, "Artificial", 0)
+    click = np.zeros(SAMPLE_RATE, np.float32)
+    click[4000] = 1.0
+    drawn = EFFECTS[name](probability=1.0).draw(np.random.default_rng(1), dry, 1.0)
+    heard = drawn.on_mixture(drawn.on_voice(0, click))[: len(click)]
+    assert abs(int(np.abs(heard).argmax()) - 4000) <= 16
+    assert np.square(heard[:3840]).sum() < 0.01 * np.square(heard).sum()
+
+
+def test_simulated_rooms(bank):
+    dry = plan(bank, "Artificial", 0)
+    drawn = Reverberation(probability=1.0, rooms=1).draw(np.random.default_rng(3), dry, 1.0)
+    assert all(np.isclose(np.square(response).sum(), 1, atol=1e-3) for response in drawn.responses)
+
+
+@pytest.mark.parametrize("snr", [0.0, 20.0])
+def test_noise_has_the_ratio_that_was_asked_for(bank, snr):
+    dry = plan(bank, "Artificial", 0)
+    noisy = Noise(probability=1.0, snr=(snr, snr)).draw(np.random.default_rng(0), dry, 1.0)
+    clean = render(dry, bank)
+    added = noisy.on_mixture(clean) - clean
+    frames = np.sort(np.square(clean[: len(clean) // 320 * 320]).reshape(-1, 320).mean(1))
+    speech = frames[len(frames) // 2 :].mean()
+    assert abs(10 * np.log10(speech / np.square(added).mean()) - snr) < 3
+
+
+class Windows(Dataset):
+    def __init__(self, simulator):
+        self.simulator = simulator
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, index):
+        drawn = self.simulator.plan(np.random.default_rng((1, index)), 3.0)
+        return torch.from_numpy(self.simulator.render(drawn))
+
+
+def test_any_number_of_workers_makes_the_same_bytes(bank):
+    windows = Windows(Simulator(bank, STYLES["Conversation"](), [Loudness(), Reverberation(), Noise()]))
+    batches = [torch.cat(list(DataLoader(windows, 2, num_workers=workers))) for workers in (0, 1, 2)]
+    assert all(torch.equal(batches[0], batch) for batch in batches[1:])
+
+
+def test_more_voices_than_there_are(bank):
+    with pytest.raises(ValueError, match="9 speakers were asked for, but the bank has only 4"):
+        STYLES["Conversation"](num_speakers=[0] * 9 + [1])(np.random.default_rng(0), bank, 5.0)

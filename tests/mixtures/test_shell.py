@@ -1,0 +1,90 @@
+"""`pyannote-pix2seq mixtures`."""
+
+import pytest
+import soundfile
+import yaml
+from pyannote.database import FileFinder
+from pyannote.database.registry import Registry
+from pyannote.database.util import load_rttm
+from typer.testing import CliRunner
+
+from pyannote_pix2seq.cli.mixtures import app
+from pyannote_pix2seq.mixtures.protocol import define_file
+
+
+@pytest.fixture
+def mixture(source, tmp_path):
+    data = {"source": source, "effects": ["level"], "files": {"train": 3, "development": 1}, "duration": 4.0}
+    path = tmp_path / "tones.yaml"
+    path.write_text(yaml.safe_dump(data))
+    return path
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+def test_preview(mixture, tmp_path):
+    assert run("preview", mixture, "--into", tmp_path / "one", "--index", 2).exit_code == 0
+    assert soundfile.info(tmp_path / "one.wav").duration == 4.0
+    assert (tmp_path / "one.png").stat().st_size > 5000
+    assert (tmp_path / "one.rttm").read_text() == define_file(mixture).mixtures("train")[2].annotation().to_rttm()
+
+
+def test_a_frozen_set_needs_nothing_of_ours(mixture, tmp_path):
+    assert run("render", mixture, tmp_path / "set").exit_code == 0
+    registry = Registry()
+    registry.load_database(tmp_path / "set" / "database.yml")
+    frozen = registry.get_protocol("tones.SpeakerDiarization.tones", preprocessors={"audio": FileFinder(registry)})
+    for subset in ("train", "development"):
+        files = list(getattr(frozen, subset)())
+        mixtures = define_file(mixture).mixtures(subset)
+        assert [file["uri"] for file in files] == [one.uri for one in mixtures] and files
+        for file, one in zip(files, mixtures, strict=True):
+            assert soundfile.info(file["audio"]).frames == 64000
+            assert (file["annotated"].extent() ^ one.annotated().extent()).duration < 1e-3
+            assert sorted(file["annotation"].labels()) == sorted(one.annotation().labels())
+
+
+def test_render_goes_on_where_it_stopped_and_workers_change_nothing(mixture, tmp_path):
+    run("render", mixture, tmp_path / "set", "--format", "wav")
+    paths = sorted((tmp_path / "set" / "audio").iterdir())
+    before = {path.name: path.read_bytes() for path in paths}
+    paths[0].unlink()
+    times = [path.stat().st_mtime_ns for path in paths[1:]]
+    run("render", mixture, tmp_path / "set", "--format", "wav", "--workers", 2)
+    assert {path.name: path.read_bytes() for path in paths} == before
+    assert [path.stat().st_mtime_ns for path in paths[1:]] == times
+
+
+def test_render_does_not_mix_two_sets(mixture, tmp_path):
+    run("render", mixture, tmp_path / "set")
+    mixture.write_text(mixture.read_text() + "seed: 1\n")
+    with pytest.raises(ValueError, match="holds another set"):
+        run("render", mixture, tmp_path / "set")
+    with pytest.raises(ValueError, match="unknown format 'mp3'; formats: flac, wav"):
+        run("render", mixture, tmp_path / "other", "--format", "mp3")
+
+
+def test_fit_compare_stats(mixture, tmp_path):
+    run("render", mixture, tmp_path / "set")
+    rttm = tmp_path / "set" / "train.rttm"
+    assert load_rttm(rttm)
+    assert run("fit", rttm, "--into", tmp_path / "fitted.yaml", "--trials", 3).exit_code == 0
+    assert yaml.safe_load((tmp_path / "fitted.yaml").read_text())["style"]["name"] == "Conversation"
+    compared = run("compare", rttm, "--mixture", tmp_path / "fitted.yaml", "--mixture", "Artificial").stdout
+    assert "Artificial" in compared.replace("Artifici…", "Artificial")
+    assert "windows" in run("stats", rttm).stdout
+    assert "windows" in run("stats", f"Pix2Seq.SpeakerDiarization.{define_file(mixture).definition.name}").stdout
+
+
+def test_mistakes(mixture, tmp_path):
+    with pytest.raises(
+        ValueError, match="'Conversion' is no protocol of mixtures; there are: Artificial, Conversation"
+    ):
+        run("preview", "Conversion")
+    with pytest.raises(FileNotFoundError, match=r"none\.rttm"):
+        run("stats", tmp_path / "none.rttm")
+    (tmp_path / "bad.yaml").write_text("style: [")
+    with pytest.raises(ValueError, match=r"bad\.yaml: is no yaml file"):
+        run("preview", tmp_path / "bad.yaml")
