@@ -93,7 +93,7 @@ class Pix2Seq(Shippable):
     ) -> None:
         if not 0 <= voice_layer <= frame_layer < num_layers:
             raise ValueError(
-                f"voices come before frames, and frames before the last layer: voice_layer <= frame_layer < num_layers; "
+                "voices come before frames, and frames before the last layer: voice_layer <= frame_layer < num_layers; "
                 f"got voice_layer={voice_layer}, frame_layer={frame_layer}, num_layers={num_layers}."
             )
         super().__init__(sample_rate=sample_rate, num_channels=num_channels, task=task)
@@ -121,6 +121,9 @@ class Pix2Seq(Shippable):
         self.token_norm = nn.LayerNorm(dimension)
         self.pointer_query = nn.Linear(dimension, self.POINTER_FEATURES)
         self.head = nn.Linear(dimension, self.vocabulary.first_time)
+        # cosine of two voices -> logit, and the logit of a voice not met before
+        self.likeness = nn.Parameter(torch.tensor(8.0))
+        self.newcomer = nn.Parameter(torch.tensor(5.0))
         self.apply(self._initialise)
         if task is None:
             self.specifications = SequenceSpecifications(
@@ -211,6 +214,7 @@ class Pix2Seq(Shippable):
             cache=Cache(tuple(keys), tuple(values)),
             num_tokens=0,
             recent=torch.zeros(batch, 2, dtype=torch.long, device=x.device),
+            met=torch.zeros(batch, self.vocabulary.num_speakers, voices.shape[-1], device=x.device),
         )
 
     def _turn_so_far(self, tokens: Tensor, state: State) -> tuple[Tensor, Tensor, Tensor]:
@@ -246,9 +250,13 @@ class Pix2Seq(Shippable):
         first = (start // steps).clamp(max=last - 1)
         stop = torch.maximum((end + steps - 1) // steps, first + 1).clamp(max=last)
         rows = torch.arange(tokens.shape[0], device=tokens.device)[:, None]
-        heard = (state.heard[rows, stop] - state.heard[rows, first]) / (stop - first)[..., None]
-        heard = heard * (slot > 0)[:, None]
-        heard, voices = heard.split([self.hparams.dimension, state.voices.shape[-1]], -1)
+        total = (state.heard[rows, stop] - state.heard[rows, first]) * (slot > 0)[:, None]
+        heard, voices = total.split([self.hparams.dimension, state.voices.shape[-1]], -1)
+        heard = heard / (stop - first)[..., None]
+        # what each speaker sounded like so far: the sum over the turns that are named theirs
+        speakers = torch.arange(self.vocabulary.num_speakers, device=tokens.device) + self.vocabulary.first_speaker
+        theirs = (tokens[..., None] == speakers)[..., None] * voices[:, :, None]
+        met = state.met[:, None] + theirs.cumsum(1)
         voices = F.normalize(voices, dim=-1)
 
         named = torch.where(tokens < self.vocabulary.first_time, tokens, self.vocabulary.PAD)
@@ -264,12 +272,17 @@ class Pix2Seq(Shippable):
         missing = len(self.vocabulary) - self.vocabulary.first_time - pointed.shape[-1]
         # finite, so that a zero target times this logit is zero
         pointed = F.pad(pointed.float(), (0, missing), value=-1e4)
-        logits = torch.cat([self.head(x).float(), pointed], -1)
+        # a speaker token points at the turns that its speaker had before, as a time token points at the audio
+        alike = (F.normalize(met, dim=-1) * voices[:, :, None]).sum(-1)
+        alike = torch.where(met.any(-1), self.likeness * alike, self.newcomer)
+        specials, who = self.head(x).float().split([self.vocabulary.first_speaker, self.vocabulary.num_speakers], -1)
+        logits = torch.cat([specials, who + alike, pointed], -1)
         written = replace(
             state,
             cache=Cache(tuple(keys), tuple(values)),
             num_tokens=state.num_tokens + tokens.shape[1],
             recent=torch.cat([state.recent, tokens], 1)[:, -2:],
+            met=met[:, -1],
         )
         return logits, written
 

@@ -31,6 +31,8 @@ class State:
         Number of tokens written.
     recent : (batch, 2) Tensor
         The last two of them.
+    met : (batch, speaker, feature) Tensor
+        Sum of the voices in the turns of each speaker so far; zero before the first.
     """
 
     activity: Tensor
@@ -41,6 +43,7 @@ class State:
     cache: Cache
     num_tokens: int
     recent: Tensor
+    met: Tensor
 
     def select(self, rows: Tensor) -> State:
         """The state of some rows of the batch."""
@@ -53,4 +56,5 @@ class State:
             cache=Cache(*(tuple(t[rows] for t in tensors) for tensors in self.cache)),
             num_tokens=self.num_tokens,
             recent=self.recent[rows],
+            met=self.met[rows],
         )
