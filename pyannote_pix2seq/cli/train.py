@@ -155,11 +155,21 @@ def _entry(argument: str) -> str:
     return f"{group}=from_file"
 
 
-def _new_or_last(protocol: str, resume: str | None) -> str:
-    """Name of the run's folder: the time, or with `resume=auto` that of the newest run that can be resumed."""
-    runs = Path(protocol)
-    if resume == "auto" and runs.is_dir():
-        resumable = sorted(path.parent.name for path in runs.glob(f"*/{LAST}"))
-        if resumable:
-            return resumable[-1]
+def _new_or_last(protocol: str, resume: str | None, task: str, model: str) -> str:
+    """Name of a run's folder: the time, or with `resume=auto` that of the newest run of this task and model."""
+    if resume == "auto":
+        for run in sorted((path.parent for path in Path(protocol).glob(f"*/{LAST}")), reverse=True):
+            if _targets(run / "config.yaml") == (task, model):
+                return run.name
     return datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+
+
+def _targets(path: Path) -> tuple[str, str] | None:
+    """Task and model of an earlier run."""
+    import yaml
+
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return config["task"]["_target_"], config["model"]["_target_"]
+    except (OSError, KeyError, TypeError, yaml.YAMLError):
+        return None

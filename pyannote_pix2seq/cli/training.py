@@ -17,6 +17,7 @@ from pyannote.audio.core.task import Task, UnknownSpecificationsError
 from pyannote.database import FileFinder, Protocol, registry
 from torch import nn
 
+from ..decoder import install
 from ..mixtures import protocol as mixtures
 from ..models.checkpoints import load_checkpoint, trust
 from ..models.weights import WEIGHTS, load
@@ -47,6 +48,7 @@ def run(config: DictConfig, folder: Path) -> float | None:
     ValueError
         If the configuration does not make sense; the message lists what would.
     """
+    install()  # tasks of pyannote read audio through FFmpeg, unless there is none
     trust()  # or Lightning refuses its own checkpoint when it resumes
     torch.set_float32_matmul_precision("high")
     lightning.seed_everything(config.seed, workers=True, verbose=False)
@@ -64,23 +66,24 @@ def run(config: DictConfig, folder: Path) -> float | None:
     if config.compile:
         for module in _blocks(model):
             module.compile()
-    saved = checkpoints(folder, _monitor(task), **config.checkpoint)
+    rehearsal = bool(config.trainer.fast_dev_run)
+    saved = [] if rehearsal else checkpoints(folder, _monitor(task), **config.checkpoint)
     callbacks: list[Any] = [*saved, SeedSteps(config.seed)]
     if config.average is not None:
         callbacks.append(AveragedWeights(decay=config.average))
     if config.trainer.enable_progress_bar:
         callbacks.append(RichProgressBar())
-    if config.trainer.logger and not config.trainer.fast_dev_run:
+    if config.trainer.logger and not rehearsal:
         callbacks.append(LearningRateMonitor())
     # our task gives each process its own windows
     own = isinstance(task, SequenceDiarization)
     trainer = _make("trainer", config.trainer, callbacks=callbacks, use_distributed_sampler=not own)
     trainer.fit(model, ckpt_path=_resumed(config.resume, folder))
-    if len(saved) < 2 or config.trainer.fast_dev_run:
+    best = next((callback for callback in saved if callback.monitor is not None), None)
+    if best is None or best.best_model_score is None:
         return None
-    best = saved[0]
     best.to_yaml(str(folder / "best.yaml"))
-    return None if best.best_model_score is None else float(best.best_model_score)
+    return float(best.best_model_score)
 
 
 def _monitor(task: Task) -> tuple[str | None, str]:
