@@ -1,0 +1,173 @@
+"""From the command line to a pipeline: training, export, evaluation; and what is told to those who mistype."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+import yaml
+from omegaconf import OmegaConf
+from typer.testing import CliRunner
+
+from pyannote_pix2seq.cli import app, training
+from pyannote_pix2seq.cli.optimization import parameter_groups, warmup_cosine
+from pyannote_pix2seq.cli.train import _entry, _groups, _new_or_last, train_with
+from pyannote_pix2seq.export import export
+from pyannote_pix2seq.models.checkpoints import load_checkpoint
+from tests.tasks.miniature import TINY, Mixtures, Recordings
+
+MINIATURE = [
+    "protocol=Miniature.SpeakerDiarization.Mixtures",
+    *(f"model.{k}={list(v) if isinstance(v, tuple) else v}".replace(" ", "") for k, v in TINY.items()),
+    *("task.duration=4", "task.batch_size=2", "task.num_workers=0", "task.num_batches=2", "task.num_validation=2"),
+    *("trainer=cpu", "trainer.max_steps=4", "trainer.enable_progress_bar=false", "trainer/logger=csv"),
+    *("trainer.enable_model_summary=false", "checkpoint.every=1"),
+]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty working folder, and arguments that are put back."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train"])
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    return tmp_path
+
+
+@pytest.fixture
+def protocols(here, monkeypatch):
+    (here / "audio").mkdir()
+    known = {"Mixtures": Mixtures(), "Recordings": Recordings(here / "audio")}
+    monkeypatch.setattr(training, "_protocol", lambda config: known[config.protocol.split(".")[-1]])
+
+
+def test_train_resume_export_and_evaluate(here, protocols):
+    train_with([*MINIATURE, "average=0.9"])
+    (run,) = (here / "Miniature.SpeakerDiarization.Mixtures").iterdir()
+    names = {path.name for path in run.iterdir()}
+    assert {"config.yaml", "overrides.yaml", "hydra.yaml", "last.ckpt", "best.yaml", "metrics.csv"} <= names
+    assert any(name.startswith("epoch=") and "ErrorRate=" in name for name in names)
+    before = torch.load(run / "last.ckpt", weights_only=False)["global_step"]
+
+    train_with([*MINIATURE, "average=0.9", "resume=auto", "trainer.max_steps=6"])
+    assert [run] == list((here / "Miniature.SpeakerDiarization.Mixtures").iterdir())
+    assert (before, torch.load(run / "last.ckpt", weights_only=False)["global_step"]) == (4, 6)
+
+    folder = export(run / "last.ckpt", here / "pipeline")
+    assert {path.name for path in folder.iterdir()} == {"config.yaml", "README.md", "pix2seq"}
+    (folder / "README.md").write_text("mine")
+    export(run / "last.ckpt", folder)
+    assert (folder / "README.md").read_text() == "mine"
+
+    soundfile.write(here / "audio" / "a.wav", 0.1 * np.random.default_rng(0).standard_normal(80000), 16000)
+    for path in (here / "audio").glob("*.wav"):
+        path.with_suffix(".rttm").write_text(f"SPEAKER {path.stem} 1 0.5 1.0 <NA> <NA> A <NA> <NA>\n")
+    arguments = ["evaluate", str(folder), str(here / "audio"), "--num-speakers", "oracle", "--device", "cpu"]
+    told = CliRunner().invoke(app, [*arguments, "--into", "out/scores.json", "--into", "out/scores.csv"])
+    assert told.exit_code == 0, told.output
+    result = json.loads((here / "out" / "scores.json").read_text())
+    assert [row["file"] for row in result["files"]] == ["a", "long", "short"]
+    assert result["total"]["speech"] == pytest.approx(3.0)
+    assert len((here / "out" / "scores.csv").read_text().splitlines()) == 5
+
+
+def test_fine_tuning_starts_from_the_weights_that_were_given(here, protocols):
+    train_with(MINIATURE)
+    (run,) = (here / "Miniature.SpeakerDiarization.Mixtures").iterdir()
+    fine = [argument for argument in MINIATURE if not argument.startswith(("model.", "protocol="))]
+    train_with([*fine, "protocol=Miniature.SpeakerDiarization.Recordings", "model=Pretrained",
+                f"model.checkpoint={run / 'last.ckpt'}", "optimizer.lr=0"])  # fmt: skip
+    (tuned,) = (here / "Miniature.SpeakerDiarization.Recordings").iterdir()
+    one, other = load_checkpoint(run / "last.ckpt"), load_checkpoint(tuned / "last.ckpt")
+    assert torch.equal(one.embedding.weight, other.embedding.weight)
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("task=Nothing", "Available options in 'task': MultiLabelSegmentation SequenceDiarization"),
+        ("model=Nothing", "PyanNet"),
+        ("nothing=1", "known keys there: average"),
+        ("checkpoint.nothing=1", "known keys there: every, top"),
+        ("task.nothing=1", "SequenceDiarization has no parameter 'nothing'; its parameters: cache, duration"),
+        ("model.nothing=1", "Pix2Seq has no parameter 'nothing'; its parameters: sample_rate"),
+        ("trainer.nothing=1", "Trainer has no parameter 'nothing'"),
+        ("optimizer.nothing=1", "AdamW has no parameter 'nothing'; its parameters: lr"),
+        ("resume=nowhere.ckpt", "there is no checkpoint 'nowhere.ckpt'"),
+        ("model=missing.yml", "there is no such file"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(argument, message, protocols):
+    with pytest.raises((ValueError, OSError)) as error:
+        train_with([*MINIATURE, argument] if "=N" not in argument else [MINIATURE[0], argument])
+    assert message in " ".join(str(error.value).split())
+
+
+def test_protocols_that_are_not_there_are_told(here):
+    config = {"registry": None, "protocol": "AMI.SpeakerDiarization.nothing", "source": None}
+    with pytest.raises(ValueError, match="known protocols: .*Pix2Seq.SpeakerDiarization.Conversation"):
+        training._protocol(OmegaConf.create(config))
+    with pytest.raises(ValueError, match="describe a protocol of mixtures"):
+        training._protocol(OmegaConf.create({**config, "source": {"name": "espeak"}}))
+    with pytest.raises(FileNotFoundError, match="there is no file 'none.yml'"):
+        training._protocol(OmegaConf.create({**config, "registry": "none.yml"}))
+
+
+def test_a_model_can_be_an_entry_of_a_config_yml(here, protocols):
+    entry = {"name": "pyannote_pix2seq.models.Pix2Seq", "params": dict(TINY)}
+    entry["params"]["stem_channels"] = [4, 4, 4]
+    (here / "mine.yml").write_text(yaml.safe_dump({"model": entry}))
+    rest = [argument for argument in MINIATURE if not argument.startswith("model.")]
+    train_with([*rest, "model=mine.yml", "trainer=fast_dev_run"])
+    (here / "wrong.yml").write_text("kind: a")
+    with pytest.raises(ValueError, match="expected `name"):
+        _entry("model=wrong.yml")
+
+
+def test_help_lists_every_choice():
+    for name in ("SpeakerDiarization", "WarmupCosine", "espeak", "conversation", "fast_dev_run", "Pretrained"):
+        assert name in _groups()
+
+
+def test_runs_of_other_models_are_not_resumed(here):
+    run = here / "P" / "20200101-000000"
+    run.mkdir(parents=True)
+    (run / "last.ckpt").touch()
+    (run / "config.yaml").write_text("task: {_target_: a}\nmodel: {_target_: b}\n")
+    assert _new_or_last("P", "auto", "a", "b") == run.name
+    assert _new_or_last("P", "auto", "a", "c") != run.name
+    assert _new_or_last("P", None, "a", "b") != run.name
+
+
+def test_weight_decay_is_for_matrices():
+    decayed, rest = parameter_groups(torch.nn.Linear(2, 3))
+    assert [p.ndim for p in decayed["params"]] == [2] and [p.ndim for p in rest["params"]] == [1]
+    assert rest["weight_decay"] == 0
+
+
+def test_the_rate_rises_then_falls_to_its_floor():
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    scheduler = warmup_cosine(optimizer, None, warmup=10, floor=0.1, num_steps=100)["scheduler"]
+    rates = []
+    for _ in range(101):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    assert rates[0] == pytest.approx(0.1, rel=0.01) and max(rates) > 0.95 and rates[100] == pytest.approx(0.1)
+
+
+def test_a_checkpoint_with_code_in_it_is_not_opened(tmp_path):
+    class Code:
+        def __reduce__(self):
+            return print, ("executed",)
+
+    torch.save({"pyannote.audio": {}, "state_dict": Code()}, tmp_path / "bad.ckpt")
+    with pytest.raises(ValueError, match="holds more than weights"):
+        load_checkpoint(tmp_path / "bad.ckpt")
+    (tmp_path / "cut.ckpt").write_bytes((tmp_path / "bad.ckpt").read_bytes()[:100])
+    with pytest.raises(ValueError, match="damaged, or not a checkpoint|more than weights"):
+        load_checkpoint(tmp_path / "cut.ckpt")
+    with pytest.raises(FileNotFoundError, match="no such checkpoint"):
+        load_checkpoint(tmp_path / "none.ckpt")
