@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from .study import study
+
 if TYPE_CHECKING:
     from ..mixtures.bank import Bank
     from ..mixtures.protocol import MixtureProtocol
     from ..mixtures.statistics import Statistics, Talk
 
-app = typer.Typer(help="Synthetic conversations: preview, render, fit, compare, stats.", no_args_is_help=True)
+app = typer.Typer(help="Synthetic conversations: preview, render, fit, compare, stats, study.", no_args_is_help=True)
+app.command()(study)
 
 WINDOWS = 200  # that are drawn of each style for its statistics
 MIXTURE = "Name of a protocol of mixtures (Conversation, Pix2Seq.SpeakerDiarization.Mine), or a yaml file that has one."
@@ -46,7 +49,7 @@ def preview(
     from ..mixtures.protocol import Mixture
     from ..report import draw
 
-    one = Mixture(_protocol(mixture, registry).definition, subset, index)
+    one = Mixture(find_protocol(mixture, registry).definition, subset, index)
     annotation = one.annotation()
     wav, rttm, picture = (into.with_name(into.name + suffix) for suffix in (".wav", ".rttm", ".png"))
     with replacing(wav) as temporary:
@@ -72,7 +75,7 @@ def render(
 
     from ..mixtures.frozen import freeze
 
-    protocol = _protocol(mixture, registry)
+    protocol = find_protocol(mixture, registry)
     total = sum(protocol.definition.files.values())
     for _ in track(freeze(protocol, into, kind, workers), "mixtures", total, console=Console(stderr=True)):
         pass
@@ -130,7 +133,7 @@ def compare(
     bank = _bank(voices, registry) or endless_voices()
     rows = {}
     for name in mixture or ["Conversation", "Artificial", "Independent"]:
-        drawn = simulated(_protocol(name, registry).definition.make_style(), bank, WINDOWS)
+        drawn = simulated(find_protocol(name, registry).definition.make_style(), bank, WINDOWS)
         rows[name] = distances(reference, drawn)
     _show("distance to the given conversations", rows, lambda number: f"{number:.3f}")
 
@@ -148,7 +151,7 @@ def stats(
     _show_statistics(measure(_talks(data, subset, references, registry)))
 
 
-def _protocol(name: str, registry: list[Path] | None) -> MixtureProtocol:
+def find_protocol(name: str, registry: list[Path] | None) -> MixtureProtocol:
     """The protocol of mixtures of a name or a yaml file."""
     from pyannote.database import registry as databases
 
@@ -169,7 +172,7 @@ def _protocol(name: str, registry: list[Path] | None) -> MixtureProtocol:
 
 
 def _bank(voices: str | None, registry: list[Path] | None) -> Bank | None:
-    return None if voices is None else _protocol(voices, registry).simulator("train").bank
+    return None if voices is None else find_protocol(voices, registry).simulator("train").bank
 
 
 def _talks(data: list[str], subset: str, kind: str | None, registry: list[Path] | None) -> Iterator[Talk]:
@@ -191,7 +194,7 @@ def _talks(data: list[str], subset: str, kind: str | None, registry: list[Path] 
                 raise FileNotFoundError(f"{item}: there is no such file.")
             yield from (of_annotation(annotation) for annotation in load_rttm(item).values())
         elif item.startswith(f"{DATABASE}."):  # plans tell all, no audio is needed
-            yield from (of_plan(mixture.plan()) for mixture in _protocol(item, None).mixtures(subset))
+            yield from (of_plan(mixture.plan()) for mixture in find_protocol(item, None).mixtures(subset))
         else:
             for file in references(item, subset, kind if item in with_kind else None):
                 yield of_annotation(file["annotation"], file["annotated"].extent().end)

@@ -129,7 +129,10 @@ def _decode(utterances: Sequence[Utterance], min_speech: float, folder: Path) ->
     for utterance in utterances:
         by_speaker.setdefault((utterance.source, utterance.speaker), []).append(utterance)
     names: dict[str, None] = {}
-    table, positions, groups, sexes = [], [], {}, []
+    table: list[tuple[int, int, list[tuple[int, int]]]] = []
+    positions: list[list[int]] = []
+    groups: dict[str, list[int]] = {}
+    sexes: list[str] = []
     content = sha256()
     position = 0
     with open(folder / SAMPLES, "wb") as file:

@@ -18,7 +18,7 @@ Nothing is read or rendered before the first file is asked for; audio goes to a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -73,7 +73,7 @@ class Mixture:
         return plan.annotation(self.definition.simulator(self.subset).labels(plan), uri=self.uri)
 
     @property
-    def sexes(self) -> tuple[list[str], list[str]]:
+    def sexes(self) -> tuple[Sequence[str], Sequence[str]]:
         """Names of all speakers of the subset, and their sexes."""
         bank = self.definition.simulator(self.subset).bank
         return bank.speakers, bank.sexes

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from pyannote_pix2seq.mixtures import protocol
 from pyannote_pix2seq.mixtures.cache import VARIABLE
 
 RATE = 16000
@@ -18,6 +19,13 @@ def cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(VARIABLE, str(folder))
         yield folder
+
+
+@pytest.fixture(autouse=True, scope="module")
+def defined(cache):
+    """Protocols that a module defines are gone after it."""
+    yield
+    protocol._DEFINED.clear()
 
 
 def utterance(rng, pitch):

@@ -1,5 +1,7 @@
 """`pyannote-pix2seq mixtures`."""
 
+import json
+
 import pytest
 import soundfile
 import yaml
@@ -9,7 +11,7 @@ from pyannote.database.util import load_rttm
 from typer.testing import CliRunner
 
 from pyannote_pix2seq.cli.mixtures import app
-from pyannote_pix2seq.mixtures.protocol import define_file
+from pyannote_pix2seq.mixtures.protocol import Mixture, define_file
 
 
 @pytest.fixture
@@ -80,7 +82,7 @@ def test_fit_compare_stats(mixture, tmp_path):
 
 def test_mistakes(mixture, tmp_path):
     with pytest.raises(
-        ValueError, match="'Conversion' is no protocol of mixtures; there are: Artificial, Conversation"
+        ValueError, match="'Conversion' is no protocol of mixtures; there are: .*Artificial, .*Conversation"
     ):
         run("preview", "Conversion")
     with pytest.raises(FileNotFoundError, match=r"none\.rttm"):
@@ -88,3 +90,25 @@ def test_mistakes(mixture, tmp_path):
     (tmp_path / "bad.yaml").write_text("style: [")
     with pytest.raises(ValueError, match=r"bad\.yaml: is no yaml file"):
         run("preview", tmp_path / "bad.yaml")
+
+
+def test_study_of_a_pipeline_that_knows_the_answer(mixture, tmp_path, monkeypatch):
+    from pyannote_pix2seq.cli import study
+
+    by_uri = {}
+    monkeypatch.setattr(study, "OVERLAP", (0.0, 0.6))
+    monkeypatch.setattr(study, "SPEAKERS", (2,))
+    monkeypatch.setattr(study, "DURATION", 6.0)
+    monkeypatch.setattr("pyannote_pix2seq.cli.loading.load_pipeline", lambda name: lambda file: by_uri[file["uri"]])
+    monkeypatch.setattr("pyannote_pix2seq.cli.loading.to_device", lambda pipeline, device: pipeline)
+    waveform = Mixture.waveform
+
+    def remembered(self, plan=None):
+        by_uri[self.uri] = self.annotation()
+        return waveform(self, plan)
+
+    monkeypatch.setattr(Mixture, "waveform", remembered)
+    run("study", "oracle", "--mixture", mixture, "--files", 1, "--into", tmp_path / "grid")
+    cells = json.loads((tmp_path / "grid.json").read_text())["cells"]
+    assert len(cells) == 2 * 1 * 3 * 2 and all(cell["der"] == 0 for cell in cells)
+    assert (tmp_path / "grid.md").read_text().count("\n") == 4 and (tmp_path / "grid.png").stat().st_size > 5000

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from scipy.signal import firwin2, oaconvolve
@@ -52,8 +53,9 @@ class Noise:
     def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> AddedNoise | None:
         if rng.random() >= self.probability * (0.5 + 0.5 * difficulty):
             return None
-        if len(self.recorded) and rng.random() < 0.6:
-            noise = self.recorded[rng.integers(len(self.recorded))]
+        recorded = cast("Sequence[Samples]", self.recorded)
+        if len(recorded) and rng.random() < 0.6:
+            noise = recorded[int(rng.integers(len(recorded)))]
             start = rng.integers(max(len(noise) - plan.num_samples, 0) + 1)
             noise = noise[start : start + plan.num_samples].astype(np.float32)
         else:

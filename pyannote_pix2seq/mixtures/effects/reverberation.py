@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from scipy.signal import oaconvolve
@@ -53,8 +54,9 @@ class Reverberation:
     def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> Echoes | None:
         if rng.random() >= self.probability * difficulty or not plan.voices:
             return None
-        if len(self.measured) and rng.random() < 0.25:
-            return Echoes(tuple(self.measured[i] for i in rng.integers(len(self.measured), size=len(plan.voices))))
+        measured = cast("Sequence[Samples]", self.measured)
+        if len(measured) and rng.random() < 0.25:
+            return Echoes(tuple(measured[i] for i in rng.integers(len(measured), size=len(plan.voices))))
         if self.rooms and rng.random() < 0.5:
             places = room(int(rng.integers(self.rooms)))
             return Echoes(tuple(places[i] for i in rng.permutation(np.arange(len(plan.voices)) % len(places))))
