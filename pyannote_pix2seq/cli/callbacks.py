@@ -36,14 +36,15 @@ class AveragedWeights(EMAWeightAveraging):
         if stage != "fit":
             return
         pl_module.setup(stage)
-        task, pl_module._task = pl_module._task, None
+        task = pl_module._task
+        pl_module.__dict__["_task"] = None
         configure = pl_module.__dict__.pop("configure_optimizers", None)
         try:
             super().setup(trainer, pl_module, stage)
         finally:
-            pl_module._task = task
+            pl_module.__dict__["_task"] = task
             if configure is not None:
-                pl_module.configure_optimizers = configure
+                pl_module.__dict__["configure_optimizers"] = configure
 
 
 def checkpoints(folder: Path, monitor: tuple[str | None, str], top: int, every: int) -> list[ModelCheckpoint]:

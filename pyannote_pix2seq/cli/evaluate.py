@@ -31,7 +31,10 @@ Row = Mapping[str, Any]
 
 def evaluate(
     pipeline: Annotated[
-        str, typer.Argument(help="Folder or config.yaml of a pipeline, or folder or checkpoint of a model of ours.")
+        str,
+        typer.Argument(
+            help="Folder of a pipeline, its config.yaml, or its name (small); or folder or checkpoint of a model."
+        ),
     ],
     data: Annotated[
         str, typer.Argument(help="Protocol, or a folder in which NAME.rttm (and NAME.uem) lie beside the audio.")
@@ -155,7 +158,7 @@ def _detection(pairs: list[tuple[Mapping[str, Any], Annotation]], classes: list[
     from .scores import Detected, macro, score_detection
 
     total = dict.fromkeys(classes, Detected())
-    rows = []
+    rows: list[Row] = []
     for file, hypothesis in pairs:
         scores: dict[str, Detected] = score_detection(file["annotation"], hypothesis, file["annotated"], classes)
         total = {name: total[name] + scores[name] for name in classes}

@@ -10,6 +10,7 @@ import torch
 from pyannote.audio import Model, Pipeline
 from pyannote.audio.pipelines import MultiLabelSegmentation
 
+from .. import pretrained
 from ..audio import SAMPLE_RATE, open_audio
 from ..models.checkpoints import load_checkpoint
 from ..models.weights import WEIGHTS, load
@@ -17,7 +18,7 @@ from ..pipelines import PromptedSpeakerDiarization
 
 
 def load_pipeline(source: str) -> Pipeline:
-    """Pipeline of a folder, a `config.yaml`, a model's folder or checkpoint, or by its name on the Hugging Face hub.
+    """Pipeline of a folder, a `config.yaml`, a model's folder or checkpoint; or by its name, here or on the Hugging Face hub.
 
     Raises
     ------
@@ -32,7 +33,9 @@ def load_pipeline(source: str) -> Pipeline:
     if path.is_dir() and not (path / "config.yaml").is_file():
         raise ValueError(f"{path}: neither config.yaml nor {WEIGHTS} is in this folder.")
     if not path.exists() and source.count("/") != 1:
-        raise FileNotFoundError(f"{source}: there is no such pipeline.")
+        if path.name != source:
+            raise FileNotFoundError(f"{source}: there is no such pipeline.")
+        path = pretrained(source)
     pipeline = Pipeline.from_pretrained(path if path.exists() else source)
     if pipeline is None:
         raise ValueError(f"{source}: cannot be loaded as a pipeline.")

@@ -43,7 +43,7 @@ def parameter_groups(model: nn.Module) -> list[dict[str, Any]]:
     """Matrices, which weight decay is for, and the rest."""
     learned = [p for p in model.parameters() if p.requires_grad]
     matrices, rest = [p for p in learned if p.ndim > 1], [p for p in learned if p.ndim <= 1]
-    groups = [{"params": matrices}, {"params": rest, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [{"params": matrices}, {"params": rest, "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]
 
 

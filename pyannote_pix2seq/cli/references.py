@@ -71,7 +71,8 @@ def _of_folder(folder: Path, kind: str | None) -> list[Mapping[str, Any]]:
     audio = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     if not audio:
         raise ValueError(f"{folder}: there is no audio file in this folder.")
-    files, used = [], 0
+    files: list[Mapping[str, Any]] = []
+    used = 0
     for path in audio:
         wanted = path.with_suffix(f".{kind}.rttm")
         if kind is not None and wanted.is_file():

@@ -112,7 +112,9 @@ def _explained(error: BaseException) -> str:
 def _groups() -> str:
     """Choices of each group, for the help."""
     lines = ["Groups and their choices:"]
-    for folder in sorted(path for path in files("pyannote_pix2seq.config").iterdir() if path.is_dir()):
+    for folder in sorted(
+        (path for path in files("pyannote_pix2seq.config").iterdir() if path.is_dir()), key=lambda path: path.name
+    ):
         choices = sorted(path.name[:-5] for path in folder.iterdir() if path.name.endswith(".yaml"))
         if choices and folder.name != "hydra":
             lines.append(f"    {folder.name:13}{' '.join(choices)}")

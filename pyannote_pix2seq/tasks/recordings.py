@@ -31,7 +31,9 @@ def read_protocol(protocol: Any, has_validation: bool) -> dict[str, np.ndarray]:
     ValueError
         If a file has no annotation, or nobody speaks in the training set.
     """
-    audio, subsets, regions, spoken, voices = [], [], [], [], []
+    audio: list[str] = []
+    voices: list[int] = []
+    subsets, regions, spoken = [], [], []
     identities: dict[tuple[str, str], int] = {}
     for subset in SUBSETS[: 1 + has_validation]:
         for file in getattr(protocol, subset)():
@@ -47,8 +49,10 @@ def read_protocol(protocol: Any, has_validation: bool) -> dict[str, np.ndarray]:
                 if label not in speakers:
                     speakers[label] = len(voices)
                     owner = {"database": str(file.get("database")), "global": ""}.get(scope)
-                    known = subset == "train" and owner is not None
-                    voices.append(identities.setdefault((owner, str(label)), len(identities)) if known else -1)
+                    if subset == "train" and owner is not None:
+                        voices.append(identities.setdefault((owner, str(label)), len(identities)))
+                    else:
+                        voices.append(-1)
                 spoken.append((number, segment.start, segment.end, speakers[label]))
     prepared = {
         "protocol": np.array(protocol.name),

@@ -59,6 +59,7 @@ class ErrorRate(Metric):
     """Diarization error rate over windows: no collar, overlap scored."""
 
     higher_is_better = False
+    parts: Tensor
     PARTS = ("missed detection", "false alarm", "confusion", "total")
 
     def __init__(self) -> None:
@@ -148,6 +149,8 @@ class SequenceDiarization(SegmentationTask):
             num_voices=num_voices,
         )
 
+    cache: Path | None
+
     def prepare_data(self) -> None:
         """Go through the protocol once and keep what is needed; mixtures are made when they are asked for instead."""
         if self.synthetic or (self.cache and self.cache.exists() and self.cache.stat().st_size > 0):
@@ -158,7 +161,7 @@ class SequenceDiarization(SegmentationTask):
         self.cache.parent.mkdir(parents=True, exist_ok=True)
         handle, partial_file = tempfile.mkstemp(dir=self.cache.parent)
         with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(file, **prepared)
+            np.savez_compressed(file, **prepared)  # type: ignore[arg-type]
         os.replace(partial_file, self.cache)
 
     def setup(self, stage: str | None = None) -> None:
@@ -167,6 +170,7 @@ class SequenceDiarization(SegmentationTask):
             return
         if stage == "fit":
             self.cache = self.trainer.strategy.broadcast(self.cache)
+        assert self.cache is not None, "prepare_data comes before setup"
         with np.load(self.cache, allow_pickle=False) as arrays:
             self.prepared_data = dict(arrays)
         found = str(self.prepared_data["protocol"])

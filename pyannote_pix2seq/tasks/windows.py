@@ -103,7 +103,8 @@ class SyntheticWindows(Dataset):
         step = SAMPLE_RATE * self.grid.resolution
         turns = [Turn(round(start / step), round(end / step), voice) for start, end, voice in plan.speech()]
         turns = [turn for turn in turns if turn.start < turn.end]
-        made, known = lay_out([], [], self.grid, SAMPLE_RATE), []
+        made = lay_out([], [], self.grid, SAMPLE_RATE)
+        known: list[int] = []
         if prompted:
             made, known = self.prompting(rng, waveform, turns, history, self.grid)
         return assemble(
@@ -157,7 +158,8 @@ class RecordedWindows(Dataset):
         file, first, last = self.regions[min(drawn, len(self.regions) - 1)].tolist()
         start = rng.uniform(first, max(last - self.grid.duration, first))
         end = min(start + self.grid.duration, last)
-        made, known = lay_out([], [], self.grid, SAMPLE_RATE), []
+        made = lay_out([], [], self.grid, SAMPLE_RATE)
+        known: list[int] = []
         if rng.random() < self.prompting.probability:
             past = self.past(rng, (first, last), (start, end))
             if past is not None:
@@ -165,7 +167,7 @@ class RecordedWindows(Dataset):
                 waveform, turns = self.cut(file, past[0], past[0] + steps * self.grid.resolution)
                 made, known = self.prompting(rng, waveform, turns, steps, self.grid, self.max_voices)
         waveform, turns = self.cut(file, start, end)
-        return assemble(made, known, waveform, turns, self.grid, self.prepared["voices"])
+        return assemble(made, known, waveform, turns, self.grid, self.prepared["voices"].tolist())
 
     def past(
         self, rng: np.random.Generator, region: tuple[float, float], chunk: tuple[float, float]
@@ -222,4 +224,4 @@ def assemble(
     waveform = np.zeros(num_samples, np.float32)
     sound = np.concatenate([made.waveform, chunk])[:num_samples]
     waveform[: len(sound)] = sound
-    return Window(waveform, ordered, [int(voices[s]) for s in speakers], num_forced=len(named))
+    return Window(waveform, ordered, [voices[s] for s in speakers], num_forced=len(named))
