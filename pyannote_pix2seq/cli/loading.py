@@ -18,7 +18,7 @@ from ..pipelines import PromptedSpeakerDiarization
 
 
 def load_pipeline(source: str) -> Pipeline:
-    """Pipeline of a folder, a `config.yaml`, a model's folder or checkpoint; or by its name, here or on the Hugging Face hub.
+    """Pipeline of a folder, a `config.yaml`, a model's folder or checkpoint; or by its name, shipped or on the hub.
 
     Raises
     ------

@@ -67,7 +67,7 @@ def train_with(arguments: Sequence[str], script: str = SCRIPT) -> None:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    OmegaConf.register_new_resolver("new_or_last", _new_or_last, replace=True)
+    OmegaConf.register_new_resolver("new_or_last", _new_or_last, replace=True, use_cache=True)
     sys.argv = [script, *(_entry(argument) for argument in arguments)]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through: they are told in one line
 
