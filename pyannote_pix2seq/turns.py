@@ -37,7 +37,9 @@ class TimeGrid:
 
     def __post_init__(self) -> None:
         if self.duration <= 0 or self.num_steps <= 0:
-            raise ValueError(f"a grid needs a positive duration and steps; got {self.duration} s, {self.num_steps} steps.")
+            raise ValueError(
+                f"a grid needs a positive duration and steps; got {self.duration} s, {self.num_steps} steps."
+            )
 
     @property
     def resolution(self) -> float:

@@ -23,7 +23,8 @@ class LogMel(FrontEnd):
         From one frame to the next, in seconds.
     """
 
-    # mel power of distant and of close speech lies mostly between 1e-6 and 1e2, and its natural log is mapped to about [-2, 2]
+    # mel power of distant and of close speech lies mostly between 1e-6 and 1e2; its natural log is mapped to about
+    # [-2, 2]
     FLOOR = 1e-8
     CENTER = -4.0
     SCALE = 5.0

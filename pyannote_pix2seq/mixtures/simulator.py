@@ -9,8 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from .bank import Bank
-from .plan import Plan
+from .plan import SAMPLE_RATE, Excerpt, Plan, Voice
 from .render import render
+from .styles import Speech
 
 
 class Style(Protocol):
@@ -38,9 +39,23 @@ class Simulator:
 
     def plan(self, rng: np.random.Generator, duration: float, difficulty: float = 1.0) -> Plan:
         """Draw a mixture of `duration` seconds; difficulty is between 0 and 1."""
-        plan = self.style(rng, self.bank, duration)
+        return self._with_effects(rng, self.style(rng, self.bank, duration), difficulty)
+
+    def _with_effects(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> Plan:
         drawn = [effect.draw(rng, plan, difficulty) for effect in self.effects]
         return replace(plan, effects=tuple(effect for effect in drawn if effect is not None))
+
+    def solo(self, rng: np.random.Generator, duration: float, difficulty: float = 1.0) -> tuple[np.ndarray, int]:
+        """A speaker alone, talking all the time: (sample,) waveform of `duration` seconds, and their identity."""
+        voice = Voice(int(rng.integers(len(self.bank.speakers))))
+        num_samples = round(duration * SAMPLE_RATE)
+        speech, excerpts, position = Speech(rng, self.bank, voice), [], 0
+        while position < num_samples:
+            source, length, regions = speech.take((num_samples - position) / SAMPLE_RATE)
+            excerpts.append(Excerpt(0, position, source, length, regions))
+            position += length
+        plan = self._with_effects(rng, Plan(num_samples, (voice,), tuple(excerpts)), difficulty)
+        return self.render(plan), voice.speaker
 
     def render(self, plan: Plan) -> np.ndarray:
         """Its sound: (sample,) float32."""

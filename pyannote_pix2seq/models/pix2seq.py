@@ -62,7 +62,7 @@ class Pix2Seq(Shippable):
     dimension, num_heads, num_layers : int
         Size of the transformer.
     voice_layer : int
-        Layers before the voices are compared.
+        Layers before the first that compares voices.
     frame_layer : int
         Layers before the frame head, whose answer is fed back to the layers behind it
         (as in self-conditioned CTC: Nozaki and Komatsu, arXiv 2104.02724).
@@ -109,8 +109,13 @@ class Pix2Seq(Shippable):
             Layer(dimension, num_heads, dropout, voice_aware=i >= voice_layer) for i in range(num_layers)
         )
         self.clock = nn.Linear(dimension, dimension, bias=False)
-        self.voice_norm = nn.LayerNorm(dimension)
-        self.voice = nn.Linear(dimension, dimension // num_heads, bias=False)
+        # straight behind the stem: a voice is what is heard at one place, whoever else talks in the window
+        self.voice = nn.Sequential(
+            nn.LayerNorm(dimension),
+            nn.Linear(dimension, dimension),
+            nn.ReLU(),
+            nn.Linear(dimension, dimension // num_heads),
+        )
         self.frame_head = nn.Linear(dimension, num_speakers)
         self.frame_feedback = nn.Linear(num_speakers, dimension, bias=False)
         self.audio_norm = nn.LayerNorm(dimension)
@@ -137,7 +142,7 @@ class Pix2Seq(Shippable):
     def build(self) -> None:
         """Identity head: which training speaker is heard. It serves training only."""
         num_voices = self.specifications.num_voices
-        self.identity = nn.Linear(self.hparams.dimension, num_voices) if num_voices else None
+        self.identity = nn.Linear(self.voice[-1].out_features, num_voices) if num_voices else None
 
     @staticmethod
     def _initialise(module: nn.Module) -> None:
@@ -184,30 +189,28 @@ class Pix2Seq(Shippable):
             At most `duration` seconds.
         """
         x = self.stem(self.front_end(waveforms))
+        voices = self.voice(x).float()
+        same = F.normalize(voices, dim=-1)
         batch, length, _ = x.shape
         times = torch.arange(length, device=x.device)[None]
         x = x + self.clock(self._clock(times).to(x.dtype))
-        voices = activity = None
+        activity = None
         keys, values = [], []
         for i, layer in enumerate(self.layers):
-            if i == self.hparams.voice_layer:
-                described = self.voice_norm(x)
-                voices = F.normalize(self.voice(described).float(), dim=-1)
             if i == self.hparams.frame_layer:
                 activity = self.frame_head(x)
                 x = x + self.frame_feedback(activity.sigmoid())
-            x, (key, value) = layer(x, times, voices, None)
+            x, (key, value) = layer(x, times, same, None)
             keys.append(key)
             values.append(value)
         x = self.audio_norm(x)
-        assert voices is not None and activity is not None
+        assert activity is not None
         steps = self.steps_per_position
         pointers = self.pointer_keys(x).view(batch, length * steps, -1)
         pointers = rotate(pointers, torch.arange(length * steps, device=x.device)[None] / steps)
         heard = torch.cat([self.heard(x), voices.to(x.dtype)], -1).float().cumsum(1)
         return State(
             activity=activity,
-            described=described,
             voices=voices,
             pointers=pointers[:, : len(self.vocabulary) - self.vocabulary.first_time],
             heard=F.pad(heard, (0, 0, 1, 0)),
@@ -286,11 +289,15 @@ class Pix2Seq(Shippable):
         )
         return logits, written
 
-    def identify(self, described: Tensor) -> Tensor:
-        """Which training speaker is heard: (..., feature) of `State.described` -> (..., training speaker) logits."""
+    def hear(self, waveforms: Tensor) -> Tensor:
+        """Voices and nothing else: (batch, channel, sample) -> (batch, position, feature)."""
+        return self.voice(self.stem(self.front_end(waveforms))).float()
+
+    def identify(self, voices: Tensor) -> Tensor:
+        """Which training speaker a voice is, whatever its length: (..., feature) -> (..., training speaker) logits."""
         if self.identity is None:
             raise ValueError("this model has no identity head: its task has no training speakers.")
-        return self.identity(described)
+        return self.identity(F.normalize(voices, dim=-1) * voices.shape[-1] ** 0.5)
 
     def forward(self, waveforms: Tensor, tokens: Tensor | None = None) -> Tensor:
         """Logits for given tokens, or token ids.

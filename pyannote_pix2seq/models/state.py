@@ -17,10 +17,8 @@ class State:
     ----------
     activity : (batch, position, speaker) Tensor
         Frame head: logits of each speaker's activity, speakers in order of arrival.
-    described : (batch, position, feature) Tensor
-        What the identity head looks at.
     voices : (batch, position, feature) Tensor
-        Unit vectors: who is heard at each audio position.
+        Who is heard at each audio position; the sum over a turn says who speaks in it.
     pointers : (batch, step, feature) Tensor
         What the time tokens are compared with, one for each step of the grid.
     heard : (batch, position + 1, feature) Tensor
@@ -36,7 +34,6 @@ class State:
     """
 
     activity: Tensor
-    described: Tensor
     voices: Tensor
     pointers: Tensor
     heard: Tensor
@@ -49,7 +46,6 @@ class State:
         """The state of some rows of the batch."""
         return State(
             activity=self.activity[rows],
-            described=self.described[rows],
             voices=self.voices[rows],
             pointers=self.pointers[rows],
             heard=self.heard[rows],

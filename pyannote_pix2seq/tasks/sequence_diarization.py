@@ -29,7 +29,7 @@ from .recordings import read_protocol
 from .targets import Window, activity_loss, collate, sequence_loss, time_distances
 from .windows import Prompting, RecordedWindows, SyntheticWindows
 
-MAX_IDENTIFIED = 768  # positions of a batch that the identity loss looks at: neighbours say the same
+MIN_POSITIONS = 6  # about half a second: less says little about a voice
 
 
 class Consecutive(Sampler):
@@ -101,8 +101,13 @@ class SequenceDiarization(SegmentationTask):
         Standard deviation of the time targets, in steps.
     activity_weight, identity_weight : float
         Of the two auxiliary losses.
+    num_solos : int
+        Two-second clips of one speaker beside each mixture, to learn voices from: mixtures alone have too few voices
+        in a batch for the identity loss to learn from.
     ramp : int
         Batches over which mixtures become as difficult as they get.
+    easiest : float
+        Difficulty at the start of the ramp, from 0 to 1.
     seed : int
     """
 
@@ -121,7 +126,9 @@ class SequenceDiarization(SegmentationTask):
         spread: float = 2.0,
         activity_weight: float = 0.5,
         identity_weight: float = 0.5,
+        num_solos: int = 0,
         ramp: int = 0,
+        easiest: float = 0.1,
         seed: int = 0,
     ) -> None:
         super().__init__(
@@ -134,7 +141,9 @@ class SequenceDiarization(SegmentationTask):
         self.spread = spread
         self.activity_weight = activity_weight
         self.identity_weight = identity_weight
+        self.num_solos = num_solos
         self.ramp = ramp
+        self.easiest = easiest
         self.seed = seed
         self.synthetic = hasattr(protocol, "simulator")
         self._specify(protocol.simulator("train").num_identities if self.synthetic else 0)
@@ -195,6 +204,8 @@ class SequenceDiarization(SegmentationTask):
             self.prompting,
             seed=seed,
             ramp=self.ramp * self.batch_size if train else 0,
+            easiest=self.easiest,
+            num_solos=self.num_solos if train else 0,
         )
 
     def _loader(self, subset: str, count: int, first: Callable[[], int]) -> DataLoader:
@@ -232,7 +243,6 @@ class SequenceDiarization(SegmentationTask):
         """Losses, and what else is worth a look."""
         state = self.model.read(batch["waveforms"])
         logits, _ = self.model.write(batch["tokens"][:, :-1], state)
-        known = batch["voices"] >= 0
         tokens, taught, vocabulary = batch["tokens"], batch["taught"], self.model.vocabulary
         losses = {
             "sequence": sequence_loss(logits, tokens, taught, vocabulary, self.spread),
@@ -240,11 +250,17 @@ class SequenceDiarization(SegmentationTask):
         }
         for name, steps in time_distances(logits, tokens, taught, vocabulary).items():
             losses[f"{name}_distance"] = steps * self.model.grid.resolution
-        if known.any():
-            described, identities = state.described[known], batch["voices"][known]
-            some = torch.randperm(len(identities), device=identities.device)[:MAX_IDENTIFIED]
-            guessed, named = self.model.identify(described[some]), identities[some]
-            losses["identity"] = F.cross_entropy(guessed.float(), named)
+        # one vector for each speaker of each window, heard where nobody else talks
+        alone = (batch["activity"] == 1) & (batch["activity"].sum(-1, keepdim=True) == 1)
+        heard = torch.einsum("bps,bpf->bsf", alone.float(), state.voices)
+        known = (batch["identities"] >= 0) & (alone.sum(1) >= MIN_POSITIONS)
+        voices, named = heard[known], batch["identities"][known]
+        if "solos" in batch:
+            voices = torch.cat([voices, self.model.hear(batch["solos"]).mean(1)])
+            named = torch.cat([named, batch["soloists"]])
+        if len(named):
+            guessed = self.model.identify(voices).float()
+            losses["identity"] = F.cross_entropy(guessed, named)
             losses["identified"] = (guessed.argmax(-1) == named).float().mean()
         return losses
 

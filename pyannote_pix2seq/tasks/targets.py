@@ -30,12 +30,15 @@ class Window:
         Training identity of each speaker; -1 when it is unknown.
     num_forced : int
         Number of turns that belong to prompts: given to the model, not asked of it.
+    solos : sequence of ((sample,) array, int)
+        Speakers alone, with their training identities, to learn voices from.
     """
 
     waveform: np.ndarray
     turns: list[Turn]
     voices: list[int]
     num_forced: int = 0
+    solos: Sequence[tuple[np.ndarray, int]] = ()
 
 
 def activity(turns: Sequence[Turn], num_positions: int, steps_per_position: int, num_speakers: int) -> np.ndarray:
@@ -60,7 +63,8 @@ def collate(
     batch : dict
         "waveforms" (batch, 1, sample); "tokens" (batch, token), `DIARIZE` first, padded at the end;
         "taught" (batch, token), 1 where the token is asked of the model; "activity" (batch, position, speaker);
-        "voices" (batch, position), the identity of the voice where exactly one is heard and known, else -1.
+        "identities" (batch, speaker), the training identity of each speaker, -1 when it is unknown; and if there are
+        solos, "solos" (solo, 1, sample) and "soloists" (solo,), their identities.
     """
     kept = [[t for t in w.turns if t.speaker < vocabulary.num_speakers] for w in windows]
     tokens = [[vocabulary.DIARIZE, *encode(turns, vocabulary)] for turns in kept]
@@ -70,19 +74,21 @@ def collate(
         for w, t in zip(windows, tokens, strict=True)
     ]
     active = np.stack([activity(t, num_positions, steps_per_position, vocabulary.num_speakers) for t in kept])
-    alone = (active.sum(-1) == 1) & (active.max(-1) == 1)
     identities = np.full((len(windows), vocabulary.num_speakers), -1)
     for row, window in zip(identities, windows, strict=True):
         known = window.voices[: vocabulary.num_speakers]
         row[: len(known)] = known
-    voices = np.where(alone, np.take_along_axis(identities, active.argmax(-1), 1), -1)
-    return {
+    batch = {
         "waveforms": torch.from_numpy(np.stack([w.waveform for w in windows]))[:, None],
         "tokens": torch.tensor([t + [vocabulary.PAD] * (length - len(t)) for t in tokens]),
         "taught": torch.tensor(taught, dtype=torch.float32),
         "activity": torch.from_numpy(active),
-        "voices": torch.from_numpy(voices),
+        "identities": torch.from_numpy(identities),
     }
+    if solos := [solo for window in windows for solo in window.solos]:
+        batch["solos"] = torch.from_numpy(np.stack([waveform for waveform, _ in solos]))[:, None]
+        batch["soloists"] = torch.tensor([identity for _, identity in solos])
+    return batch
 
 
 def sequence_loss(logits: Tensor, tokens: Tensor, taught: Tensor, vocabulary: Vocabulary, spread: float) -> Tensor:

@@ -71,7 +71,11 @@ class SyntheticWindows(Dataset):
     ramp : int
         Number of windows over which difficulty rises from `easiest` to 1; 0 for full difficulty from the start.
     easiest : float
+    num_solos : int
+        Clips of one speaker each that come with a window.
     """
+
+    SOLO = 2.0  # seconds
 
     def __init__(
         self,
@@ -82,6 +86,7 @@ class SyntheticWindows(Dataset):
         seed: int = 0,
         ramp: int = 0,
         easiest: float = 0.1,
+        num_solos: int = 0,
     ) -> None:
         self.simulator = simulator
         self.grid = TimeGrid(duration, round(duration / resolution))
@@ -89,6 +94,7 @@ class SyntheticWindows(Dataset):
         self.seed = seed
         self.ramp = ramp
         self.easiest = easiest
+        self.num_solos = num_solos
 
     def difficulty(self, index: int) -> float:
         return min(1.0, self.easiest + (1 - self.easiest) * index / self.ramp) if self.ramp else 1.0
@@ -107,10 +113,12 @@ class SyntheticWindows(Dataset):
         known: list[int] = []
         if prompted:
             made, known = self.prompting(rng, waveform, turns, history, self.grid)
-        return assemble(
+        solos = [self.simulator.solo(rng, self.SOLO, self.difficulty(index)) for _ in range(self.num_solos)]
+        window = assemble(
             made, known, waveform[round(history * step) :], shift(clip(turns, history, total), -history), self.grid,
             self.simulator.identities(plan),
         )  # fmt: skip
+        return replace(window, solos=solos)
 
 
 class RecordedWindows(Dataset):

@@ -136,6 +136,9 @@ def test_one_batch_can_be_overfitted():
         (loss + 0.1 * activity_loss(state.activity, batch["activity"])).backward()
         optimizer.step()
     assert loss.item() < 0.02
+    with torch.no_grad():
+        for _ in range(50):  # running statistics catch up with the weights
+            model.read(batch["waveforms"])
     model.eval()
     found = search(model, batch["waveforms"], [window_rules(model.vocabulary, max_turns=8)] * len(chosen))
     for decoded, window in zip(found, chosen, strict=True):

@@ -1,5 +1,7 @@
 """Targets say what the turns say: a model that knows them pays nothing, and its output is the reference."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -85,6 +87,11 @@ def test_activity_is_the_share_of_each_position(turns):
     assert active.sum() * STEPS == pytest.approx(inside)
 
 
-def test_identities_are_named_where_one_voice_is_alone():
-    batch = batch_of([Turn(0, 14, 0), Turn(10, 30, 1)])
-    assert batch["voices"][0].tolist() == [-1, 0, 0, -1, 1, 1, 1, 1]
+def test_identities_belong_to_speakers_and_solos_come_along():
+    window = Window(np.zeros(640, np.float32), [Turn(0, 14, 0), Turn(10, 30, 1)], voices=[5, -1])
+    solos = [(np.full(320, i, np.float32), i) for i in (3, 4)]
+    batch = collate([window, replace(window, solos=solos)], VOCABULARY, POSITIONS, STEPS)
+    assert batch["identities"].tolist() == [[5, -1, -1, -1]] * 2
+    assert batch["soloists"].tolist() == [3, 4]
+    assert batch["solos"][:, 0, 0].tolist() == [3.0, 4.0]
+    assert "solos" not in collate([window], VOCABULARY, POSITIONS, STEPS)
