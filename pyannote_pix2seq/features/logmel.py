@@ -23,8 +23,7 @@ class LogMel(FrontEnd):
         From one frame to the next, in seconds.
     """
 
-    # mel power of distant and of close speech lies mostly between 1e-6 and 1e2; its natural log is mapped to about
-    # [-2, 2]
+    # natural log of mel power: distant to close speech spans about -14 to 5, which is mapped to about -2 to 2
     FLOOR = 1e-8
     CENTER = -4.0
     SCALE = 5.0

@@ -127,9 +127,10 @@ def load(folder: str | Path) -> Model:
     except SafetensorError as error:
         raise ValueError(f"{str(folder / WEIGHTS)!r} is damaged: {error}.") from None
     model.setup()
-    model.load_state_dict(
-        {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
-    )
+    try:
+        model.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in state.items()})
+    except RuntimeError as error:
+        raise ValueError(f"{str(folder / WEIGHTS)!r} does not fit this version of {config['name']}: {error}") from None
     return model.eval()
 
 
