@@ -1,8 +1,11 @@
 """DeviNet: its layers, its place in time, its attention head, and its life inside pyannote.audio."""
 
+from importlib.resources import files
+
 import numpy as np
 import pytest
 import torch
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lightning import Trainer
@@ -16,15 +19,16 @@ from pyannote_pix2seq.features import FRONT_ENDS
 from pyannote_pix2seq.models.devinet import DeviNet, attend
 
 VOICE_TYPES = ["KCHI", "CHI", "MAL", "FEM"]
-PRINTED = {  # the network that the port's README prints
-    "conv_blocks": 3, "conv_channels": 128, "layers_pooling": [2, 2, 2], "final_stride": 2, "final_channels": 256,
-    "final_pooling": 4, "recurrent": [128], "gated_rnn": True, "linear_layers": [32, 32],
-}  # fmt: skip
-PAPER = {
-    "conv_blocks": 4, "conv_channels": 64, "layers_pooling": [2, 2, 2, 2], "final_channels": 256, "final_relu": True,
-    "final_pooling": 4, "recurrent": [128], "gated_rnn": True, "directions": "concatenate", "linear_layers": [],
-    "attention": True, "front_end_parameters": {"num_mels": 64, "window": 0.064, "hop": 0.0415},
-}  # fmt: skip
+
+
+def preset(name):
+    """Parameters of a yaml of the configuration."""
+    parameters = yaml.safe_load((files("pyannote_pix2seq.config") / "model" / f"{name}.yaml").read_text("utf-8"))
+    assert parameters.pop("_target_") == "pyannote_pix2seq.models.DeviNet"
+    return parameters
+
+
+PRINTED, PAPER, LIGHT = map(preset, ("DeviNet", "DeviNetPaper", "DeviNetLight"))
 TINY = {
     "conv_blocks": 2, "conv_channels": 4, "layers_pooling": [4, 4], "final_channels": 8, "final_pooling": 4,
     "recurrent": [8], "linear_layers": [8],
@@ -103,6 +107,12 @@ def test_the_paper_s_network():
     assert num_weights(model) == 1_269_666
 
 
+def test_the_light_network():
+    model = make(**LIGHT)
+    assert num_weights(model) == 135_236
+    assert model.receptive_field.step == 0.02
+
+
 def test_the_gate_multiplies():
     """What the gate closes does not pass: a network whose gates are shut tells nothing about its input."""
     model = make(**TINY)
@@ -141,7 +151,7 @@ def test_a_frame_sees_its_receptive_field_and_no_more(final_stride):
     assert 0.95 * half < seen.max() - center <= half
 
 
-@pytest.mark.parametrize("parameters", [TINY, PRINTED, PAPER])
+@pytest.mark.parametrize("parameters", [TINY, PRINTED, PAPER, LIGHT])
 def test_pyannote_places_frames_where_they_are(parameters):
     """It assumes the middle of frame i at i x step + duration / 2: that is within half a step of the truth."""
     model = make(**parameters)
