@@ -142,7 +142,7 @@ class Pix2Seq(Shippable):
     def build(self) -> None:
         """Identity head: which training speaker is heard. It serves training only."""
         num_voices = self.specifications.num_voices
-        self.identity = nn.Linear(self.voice[-1].out_features, num_voices) if num_voices else None
+        self.identity = nn.Linear(self.hparams.dimension // self.hparams.num_heads, num_voices) if num_voices else None
 
     @staticmethod
     def _initialise(module: nn.Module) -> None:
