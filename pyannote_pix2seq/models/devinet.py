@@ -12,13 +12,13 @@ from math import prod
 from typing import Any, NamedTuple
 
 import torch
-from pyannote.audio.core.model import Model
 from pyannote.audio.core.task import Problem, Task
 from pyannote.core import SlidingWindow
 from torch import Tensor, nn
 
 from ..features import front_end as make_front_end
 from .gated import DIRECTIONS, BiGRU, PooledGatedCNN
+from .weights import Shippable
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 
@@ -57,7 +57,7 @@ def attend(frames: Tensor, attention: Tensor) -> Tensor:
     return (frames * weight).sum(dim=1) / weight.sum(dim=1)
 
 
-class DeviNet(Model):
+class DeviNet(Shippable):
     """Front-end > gated convolutions > gated bidirectional GRU > feed-forward > detections (> attention).
 
     All frequency reductions together have to leave exactly one band:

@@ -17,6 +17,7 @@ from torch import nn
 
 from pyannote_pix2seq.features import FRONT_ENDS
 from pyannote_pix2seq.models.devinet import DeviNet, attend
+from pyannote_pix2seq.models.weights import save
 
 VOICE_TYPES = ["KCHI", "CHI", "MAL", "FEM"]
 
@@ -234,6 +235,16 @@ def test_from_pretrained(parameters, tmp_path):
     assert loaded.hparams == model.hparams and "task" not in loaded.hparams
     assert loaded.specifications.classes == VOICE_TYPES
     torch.testing.assert_close(loaded(noise(8000)), model(noise(8000)))
+
+
+@pytest.mark.parametrize("parameters", [TINY, TINY | {"attention": True}])
+def test_folder_of_weights(parameters, tmp_path):
+    """As it is shipped: safetensors, which pyannote's own loader finds."""
+    model = make(**parameters)
+    save(model, tmp_path)
+    loaded = Model.from_pretrained(tmp_path).eval()
+    assert isinstance(loaded, DeviNet) and loaded.specifications.classes == VOICE_TYPES
+    torch.testing.assert_close(loaded(noise(8000)), model(noise(8000)), atol=0.01, rtol=0)  # stored as float16
 
 
 @pytest.mark.parametrize("problem", [Problem.BINARY_CLASSIFICATION, Problem.MONO_LABEL_CLASSIFICATION])
