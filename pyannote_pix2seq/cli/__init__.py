@@ -14,6 +14,7 @@ from .evaluate import evaluate
 from .export import export
 from .mixtures import app as mixtures
 from .train import train
+from .tune import tune
 
 # Of `pyannote-audio`, with their help: written down, because importing it takes seconds. A test compares them with it.
 UPSTREAM = {
@@ -34,6 +35,7 @@ app.command("diarize")(diarize)
 app.command("evaluate")(evaluate)
 app.command("export")(export)
 app.add_typer(mixtures, name="mixtures")
+app.command("tune")(tune)
 app.command(
     "train", add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
 )(train)

@@ -1,0 +1,118 @@
+"""`pyannote-pix2seq tune`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from pyannote.core import Annotation, SlidingWindowFeature, Timeline
+
+START = {"onset": 0.5, "offset": 0.5, "min_duration_on": 0.0, "min_duration_off": 0.0}
+ONSETS = [i / 10 for i in range(1, 10)]
+HYSTERESIS = (0.8, 0.6)  # offset / onset
+DURATIONS = (0.1, 0.25)  # seconds
+
+
+class Scored(NamedTuple):
+    """Scores of the frames of one file, and what they should be."""
+
+    uri: str
+    frames: SlidingWindowFeature
+    annotation: Annotation
+    annotated: Timeline
+
+
+def tune(
+    pipeline: Annotated[
+        Path, typer.Argument(help="Folder of a pipeline that detects classes; its config.yaml is changed.")
+    ],
+    data: Annotated[
+        str, typer.Argument(help="Protocol, or a folder in which NAME.rttm (and NAME.uem) lie beside the audio.")
+    ],
+    subset: Annotated[str, typer.Option(help="Of the protocol: train, development or test.")] = "development",
+    registry: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(help="A database.yml with the protocol."),
+    ] = None,
+) -> None:
+    """Choose the thresholds and durations of each class that give it the best F.
+
+    `pyannote-pix2seq optimize` minimizes error rates of diarization, which match labels freely: not for classes.
+    """
+    import yaml
+    from pyannote.database import registry as databases
+
+    from ..models.weights import replacing
+    from .loading import detects_classes, in_memory, load_pipeline
+    from .references import references
+
+    for path in registry or []:
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: there is no such file.")
+        databases.load_database(path)
+    loaded = load_pipeline(str(pipeline))
+    path = pipeline / "config.yaml"
+    if not detects_classes(loaded) or not path.is_file():
+        raise ValueError(f"{pipeline}: expected the folder of a MultiLabelSegmentation pipeline.")
+    files = [
+        Scored(file["uri"], loaded._segmentation(in_memory(file)), file["annotation"], file["annotated"])
+        for file in references(data, subset)
+    ]
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    found = {name: best(files, name, index) for index, name in enumerate(loaded.classes())}
+    config["params"] = {"thresholds": {name: chosen for name, (chosen, _) in found.items()}}
+    with replacing(path) as temporary:
+        temporary.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    for name, (chosen, score) in found.items():
+        typer.echo(f"{name}: F {score:.1f} % with " + ", ".join(f"{key} {value:g}" for key, value in chosen.items()))
+
+
+def best(files: Sequence[Scored], name: str, index: int) -> tuple[dict[str, float], float]:
+    """Hyper-parameters of a class, and its F in percent: the onset first, then each other with those before it kept.
+
+    Parameters
+    ----------
+    files : sequence of Scored
+    name : str
+        Class.
+    index : int
+        Its column in the scores.
+    """
+    chosen, score = START, f_score(files, name, index, START)
+    for key in START:
+        for tried in _alternatives(key, chosen):
+            better = f_score(files, name, index, tried)
+            if better > score:
+                chosen, score = tried, better
+    return dict(chosen), score
+
+
+def _alternatives(key: str, chosen: Mapping[str, float]) -> Iterator[dict[str, float]]:
+    """Other values of one hyper-parameter; the offset moves with the onset."""
+    if key == "onset":
+        yield from ({**chosen, "onset": onset, "offset": onset} for onset in ONSETS)
+    elif key == "offset":
+        yield from ({**chosen, "offset": round(chosen["onset"] * ratio, 3)} for ratio in HYSTERESIS)
+    else:
+        yield from ({**chosen, key: duration} for duration in DURATIONS)
+
+
+def f_score(files: Sequence[Scored], name: str, index: int, parameters: Mapping[str, Any]) -> float:
+    """F of a class in percent; 0 where it is neither found nor there."""
+    from pyannote.audio.utils.signal import Binarize
+    from pyannote.core import SlidingWindowFeature
+
+    from .scores import Detected, score_detection
+
+    binarize = Binarize(**parameters)
+    total = Detected()
+    for file in files:
+        frames = SlidingWindowFeature(file.frames.data[:, index : index + 1], file.frames.sliding_window)
+        found = binarize(frames)
+        found = found.rename_labels(dict.fromkeys(found.labels(), name))
+        total += score_detection(file.annotation, found, file.annotated, [name])[name]
+    return total.row()["f"] or 0.0
