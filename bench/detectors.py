@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+from typing import Any
+
 import torch
+import yaml
 from pyannote.audio import Model
 from pyannote.audio.core.task import Problem, Resolution, Specifications
 from pyannote.audio.models.segmentation import PyanNet
@@ -12,6 +16,14 @@ from pyannote_pix2seq.models import DeviNet
 from .table import seconds, show
 
 BATCH, DURATION = 8, 5.0
+PRESETS = ("DeviNet", "DeviNetPaper", "DeviNetLight")
+
+
+def preset(name: str) -> dict[str, Any]:
+    """Parameters of a model yaml of the configuration."""
+    parameters = yaml.safe_load((files("pyannote_pix2seq.config") / "model" / f"{name}.yaml").read_text("utf-8"))
+    del parameters["_target_"]
+    return parameters
 
 
 def ready(model: Model) -> Model:
@@ -29,12 +41,9 @@ def main() -> None:
     torch.set_num_threads(2)
     waveforms = torch.randn(BATCH, 1, round(DURATION * 16000)) * 0.1
     models = {
-        "DeviNet, as the seed prints it": DeviNet(
-            conv_blocks=3, conv_channels=128, layers_pooling=[2, 2, 2], final_stride=2, final_channels=256,
-            final_pooling=4, recurrent=[128], gated_rnn=True, linear_layers=[32, 32],
-        ),
+        **{name: DeviNet(**preset(name)) for name in PRESETS},
         "PyanNet": PyanNet(),
-    }  # fmt: skip
+    }
     rows = []
     with torch.inference_mode():
         for name, model in models.items():
