@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from . import speech_regions
 from .cache import cache_folder
@@ -94,6 +95,10 @@ class Bank:
         table = json.loads((folder / TABLE).read_text("utf-8"))
         table["utterances"] = [(first, length, [(s, e) for s, e in r]) for first, length, r in table["utterances"]]
         return cls(np.memmap(folder / SAMPLES, np.int16, "r"), **table)
+
+    def tensor(self, device: str | torch.device = "cpu") -> torch.Tensor:
+        """All samples on a device, for `render.render_batch`: an hour takes 115 MB."""
+        return torch.tensor(self.samples, device=device)
 
     def __getstate__(self) -> dict[str, Any]:
         """A file that is mapped goes to another process by its name."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pyannote.core import Annotation, Segment
@@ -40,16 +42,32 @@ class Excerpt:
     speech: tuple[tuple[int, int], ...]
 
 
+@lru_cache(maxsize=1024)
+def ratio(speed: float) -> tuple[int, int]:
+    """How many samples (after, before) a speed makes of how many: the nearest fraction of small numbers.
+
+    Raises
+    ------
+    ValueError
+        If it is no speed from 0.1 to 10.
+    """
+    if isinstance(speed, bool) or not isinstance(speed, (int, float)) or not 0.1 <= speed <= 10:
+        raise ValueError(f"speeds: expected numbers from 0.1 to 10; got {speed!r}.")
+    exact = Fraction(speed).limit_denominator(100)
+    return exact.denominator, exact.numerator
+
+
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A speaker of the bank at some speed; another speed is another voice."""
+    """A speaker of the bank at some speed (see `ratio`); another speed is another voice."""
 
     speaker: int
     speed: float = 1.0
 
     def stretched(self, samples: int) -> int:
         """Length in the mixture of a number of samples of the bank."""
-        return round(samples / self.speed)
+        after, before = ratio(self.speed)
+        return round(samples * after / before)
 
 
 @dataclass(frozen=True)

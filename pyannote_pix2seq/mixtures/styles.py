@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from .bank import Bank
-from .plan import MERGED_PAUSE, SAMPLE_RATE, Excerpt, Plan, Voice
+from .plan import MERGED_PAUSE, SAMPLE_RATE, Excerpt, Plan, Voice, ratio
 
 MIN_STRETCH = 0.25  # seconds: nothing shorter is said
 
@@ -58,6 +58,14 @@ def draw_voices(
         raise ValueError(f"{count} speakers were asked for, but the bank has only {len(everyone)}.")
     drawn = rng.choice(everyone, count, replace=False)
     return tuple(Voice(int(s), float(rng.choice(speeds))) for s in drawn)
+
+
+def check_speeds(speeds: Sequence[float]) -> None:
+    """Raises ValueError when there is none, or one that is none."""
+    if not isinstance(speeds, Sequence) or not speeds:
+        raise ValueError(f"speeds: expected at least one number from 0.1 to 10; got {speeds!r}.")
+    for speed in speeds:
+        ratio(speed)
 
 
 def in_order(num_samples: int, voices: tuple[Voice, ...], excerpts: Iterable[Excerpt]) -> Plan:
@@ -122,8 +130,7 @@ class Conversation:
         for name in ("pause", "gap", "max_overlap", "evenness"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}: expected a number above 0; got {getattr(self, name)!r}.")
-        if not len(self.speeds) or min(self.speeds) <= 0:
-            raise ValueError(f"speeds: expected at least one speed above 0; got {self.speeds}.")
+        check_speeds(self.speeds)
 
     @property
     def max_speakers(self) -> int:
@@ -209,6 +216,7 @@ class Artificial:
     MIN_TURN: ClassVar[float] = 1.0  # seconds
 
     def __post_init__(self) -> None:
+        check_speeds(self.speeds)
         if not isinstance(self.num_speakers, int) or self.num_speakers < 2:
             raise ValueError(f"num_speakers: expected a whole number from 2 on; got {self.num_speakers!r}.")
         if self.interrupt_max < 0 or self.silence_max < 0:
@@ -269,6 +277,7 @@ class Independent:
     def __post_init__(self) -> None:
         if not len(self.num_speakers) or min(self.num_speakers) < 0 or sum(self.num_speakers) <= 0:
             raise ValueError(f"num_speakers: expected probabilities of 0, 1, 2... speakers; got {self.num_speakers}.")
+        check_speeds(self.speeds)
         if not len(self.silence) or min(self.silence) <= 0:
             raise ValueError(f"silence: expected mean silences above 0, in seconds; got {self.silence}.")
 

@@ -12,8 +12,9 @@ from torch.utils.data import DataLoader, Dataset
 from pyannote_pix2seq.mixtures import sources
 from pyannote_pix2seq.mixtures.bank import Bank
 from pyannote_pix2seq.mixtures.effects import EFFECTS, Loudness, Noise, Reverberation
-from pyannote_pix2seq.mixtures.plan import SAMPLE_RATE
-from pyannote_pix2seq.mixtures.render import render
+from pyannote_pix2seq.mixtures.plan import SAMPLE_RATE, Plan, Voice, ratio
+from pyannote_pix2seq.mixtures.render import render, render_batch
+from pyannote_pix2seq.mixtures.resampling import resample
 from pyannote_pix2seq.mixtures.simulator import Simulator
 from pyannote_pix2seq.mixtures.styles import STYLES
 
@@ -91,6 +92,46 @@ def test_effects_keep_labels_length_and_finiteness(bank, name):
         assert waveform.shape == (dry.num_samples,) and waveform.dtype == np.float32 and np.isfinite(waveform).all()
         assert wet.speech() == dry.speech()
         np.testing.assert_array_equal(waveform, render(wet, bank))
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+@pytest.mark.parametrize("names", [[], *([name] for name in sorted(EFFECTS)), sorted(EFFECTS)])
+def test_a_batch_is_its_plans(bank, names, device):
+    """Rendered together by torch as one by one by numpy, to -60 dB."""
+    certain = [
+        EFFECTS[n](**({"probability": 1.0} if "probability" in EFFECTS[n].__dataclass_fields__ else {})) for n in names
+    ]
+    plans = [plan(bank, style, seed, certain) for style in sorted(STYLES) for seed in range(3)]
+    plans += [plan(bank, "Conversation", seed, certain) for seed in range(3, 9)]
+    plans += [Plan(plans[0].num_samples, (), ())]
+    assert {voice.speed for one in plans for voice in one.voices} > {1.0}
+    assert any(excerpt.start < 0 for one in plans for excerpt in one.excerpts)
+    batch = render_batch(plans, bank.tensor(device)).cpu().numpy()
+    assert batch.dtype == np.float32
+    for rendered, one in zip(batch, plans, strict=True):
+        expected = render(one, bank)
+        assert np.linalg.norm(rendered - expected) <= 1e-3 * np.linalg.norm(expected)
+
+
+def test_a_batch_has_one_length(bank):
+    with pytest.raises(ValueError, match="plans of one length were expected; got 2 of"):
+        render_batch([plan(bank, "Artificial", 0), plan(bank, "Artificial", 0, duration=2.0)], bank.tensor())
+
+
+@given(st.floats(0.5, 2.0), st.integers(200, 2000))
+def test_a_tone_at_another_speed_is_another_tone(speed, pitch):
+    voice = Voice(0, speed)
+    before = np.sin(2 * np.pi * pitch * np.arange(SAMPLE_RATE) / SAMPLE_RATE).astype(np.float32)
+    exact = ratio(speed)[1] / ratio(speed)[0]
+    assert abs(exact - speed) <= 0.005
+    after = resample(before, speed, voice.stretched(len(before)))
+    expected = np.sin(2 * np.pi * pitch * exact * np.arange(len(after)) / SAMPLE_RATE)
+    np.testing.assert_allclose(after[64:-64], expected[64:-64], atol=2e-3)
+
+
+def test_what_is_too_high_for_a_speed_is_gone():
+    high = np.sin(2 * np.pi * 7500 * np.arange(SAMPLE_RATE) / SAMPLE_RATE).astype(np.float32)
+    assert np.square(resample(high, 1.5, 10000)[64:-64]).mean() < 1e-4
 
 
 @pytest.mark.parametrize("name", ["telephone", "microphone", "distance", "reverberation"])

@@ -2,39 +2,72 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import torch
+from scipy.signal import oaconvolve
 
 Samples = np.ndarray  # (sample,) float32
+Sound = np.ndarray | torch.Tensor  # the same, or a tensor on any device: what is drawn is applied to both
 
 
 class Effect(Protocol):
-    """A drawn effect: deterministic."""
+    """A drawn effect: deterministic. Sounds come back as they came, as arrays or tensors."""
 
-    def on_voice(self, voice: int, samples: Samples) -> Samples:
-        """One excerpt of a voice; may grow at its end (an echo), never at its start."""
+    def on_voice(self, voice: int, samples: Sound) -> Any:
+        """One excerpt of a voice; may grow at its end (an echo), never at its start.
 
-    def on_mixture(self, samples: Samples) -> Samples:
+        Linear, and the same at any time, so that a voice's excerpts may also come as one sound.
+        """
+
+    def on_mixture(self, samples: Sound) -> Any:
         """The sum of all voices; same length."""
 
 
 class Neutral:
     """Does nothing; effects override what they change."""
 
-    def on_voice(self, voice: int, samples: Samples) -> Samples:
+    def on_voice(self, voice: int, samples: Sound) -> Sound:
         return samples
 
-    def on_mixture(self, samples: Samples) -> Samples:
+    def on_mixture(self, samples: Sound) -> Sound:
         return samples
 
 
-def gain(decibels: float) -> np.float32:
-    return np.float32(10 ** (decibels / 20))
+def gain(decibels: float) -> float:
+    return 10 ** (decibels / 20)
 
 
-def level(samples: Samples) -> float:
+def library(samples: Sound) -> Any:
+    """numpy or torch: whose functions take the samples."""
+    return torch if isinstance(samples, torch.Tensor) else np
+
+
+def beside(array: Samples, samples: Sound) -> Any:
+    """An array as the samples are: of the same library, on the same device."""
+    return torch.as_tensor(array, device=samples.device) if isinstance(samples, torch.Tensor) else array
+
+
+def convolve(samples: Sound, response: Samples) -> Any:
+    """(sample + tap - 1,) samples behind a filter."""
+    if not isinstance(samples, torch.Tensor):
+        return oaconvolve(samples, response)
+    length = len(samples) + len(response) - 1
+    size = 1 << (length - 1).bit_length()  # of which Fourier transforms are fast
+    spectrum = torch.fft.rfft(samples, size) * torch.fft.rfft(beside(response, samples), size)
+    return torch.fft.irfft(spectrum, size)[:length]
+
+
+def filtered(samples: Sound, response: Samples) -> Any:
+    """(sample,) samples behind a filter, without its delay: the middle tap of the response is now."""
+    first = (len(response) - 1) // 2
+    return convolve(samples, response)[first : first + len(samples)]
+
+
+def level(samples: Sound) -> float:
     """Root mean square of the louder half of 20 ms frames: silence does not count."""
     frames = samples[: len(samples) // 320 * 320].reshape(-1, 320)
-    power = np.sort(np.einsum("fs,fs->f", frames, frames) / 320)
+    energies = library(samples).einsum("fs,fs->f", frames, frames)
+    power = np.sort(torch.as_tensor(energies).cpu().numpy() / 320)  # of so few frames the CPU is not slower
     return float(np.sqrt(power[len(power) // 2 :].mean())) if len(power) else 0.0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.signal import fftconvolve, firwin2, oaconvolve
+from scipy.signal import fftconvolve, firwin2
 
 from ..plan import Plan
-from .base import Neutral, Samples
+from .base import Neutral, Samples, Sound, filtered, library
 from .noise import coloured
 
 
@@ -16,8 +17,8 @@ from .noise import coloured
 class Filtered(Neutral):
     response: Samples = field(repr=False)
 
-    def on_mixture(self, samples: Samples) -> Samples:
-        return oaconvolve(samples, self.response, "same")
+    def on_mixture(self, samples: Sound) -> Sound:
+        return filtered(samples, self.response)
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,14 @@ class Microphone:
 class Quantised(Neutral):
     response: Samples = field(repr=False)
 
-    def on_mixture(self, samples: Samples) -> Samples:
-        band = oaconvolve(samples, self.response, "same")
-        peak = max(float(np.abs(band).max(initial=0.0)), 1e-6)
+    def on_mixture(self, samples: Sound) -> Sound:
+        xp = library(samples)
+        band = filtered(samples, self.response)
+        peak = max(float(abs(band).max()), 1e-6)
         # mu-law (ITU-T G.711): 255 levels, finer for faint samples
-        companded = np.log1p(255 * np.abs(band) / peak) / np.log(256)
-        levels = np.round(companded * 127) / 127
-        return (np.sign(band) * (np.power(256, levels) - 1) / 255 * peak).astype(np.float32)
+        companded = xp.log1p(abs(band) * (255 / peak)) / math.log(256)
+        levels = xp.round(companded * 127) / 127
+        return xp.sign(band) * (xp.exp(levels * math.log(256)) - 1) * (peak / 255)
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from functools import lru_cache
 import numpy as np
 
 from ..plan import Plan
-from .base import Neutral, Samples, gain, level
+from .base import Neutral, Samples, Sound, beside, gain, level, library
 
 
 @dataclass(frozen=True)
 class Gains(Neutral):
     decibels: tuple[float, ...]
 
-    def on_voice(self, voice: int, samples: Samples) -> Samples:
+    def on_voice(self, voice: int, samples: Sound) -> Sound:
         return samples * gain(self.decibels[voice])
 
 
@@ -34,12 +34,12 @@ class Scaled(Neutral):
     target: float
     silence: float
 
-    def on_mixture(self, samples: Samples) -> Samples:
+    def on_mixture(self, samples: Sound) -> Sound:
         loud = level(samples)
         factor = self.target / loud if loud > 1e-5 else 1.0
         # no recorder is perfectly silent
-        floor = _floor(len(samples)) * np.float32(self.silence)
-        return np.clip(samples * np.float32(factor) + floor, -1, 1)
+        floor = beside(_floor(len(samples)), samples) * self.silence
+        return library(samples).clip(samples * factor + floor, -1, 1)
 
 
 @lru_cache(maxsize=4)
@@ -56,16 +56,16 @@ class Level:
     def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> Scaled:
         middle = sum(self.range) / 2
         low, high = (middle + (edge - middle) * (0.4 + 0.6 * difficulty) for edge in self.range)
-        return Scaled(float(gain(rng.uniform(low, high))), float(gain(rng.uniform(-90, -65))))
+        return Scaled(gain(rng.uniform(low, high)), gain(rng.uniform(-90, -65)))
 
 
 @dataclass(frozen=True)
 class Clipped(Neutral):
     headroom: float  # decibels above the level of the mixture
 
-    def on_mixture(self, samples: Samples) -> Samples:
+    def on_mixture(self, samples: Sound) -> Sound:
         limit = max(level(samples), 1e-5) * gain(self.headroom)
-        return np.clip(samples, -limit, limit)
+        return library(samples).clip(samples, -limit, limit)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.signal import firwin2, oaconvolve
 
 from ..plan import Plan
-from .base import Neutral, Samples, level
+from .base import Neutral, Samples, Sound, beside, gain, level
 from .recordings import recordings
 
 NUM_COLOURED = 32  # noises
@@ -23,11 +23,11 @@ class AddedNoise(Neutral):
     samples: Samples = field(repr=False)
     snr: float
 
-    def on_mixture(self, samples: Samples) -> Samples:
-        noise = np.resize(self.samples, len(samples))
+    def on_mixture(self, samples: Sound) -> Sound:
+        noise = beside(np.resize(self.samples, len(samples)), samples)
         # a mixture in which nobody speaks gets noise as loud as under speech of a usual level
         speech = level(samples) or 0.05
-        return samples + noise * np.float32(speech * 10 ** (-self.snr / 20) / max(level(noise), 1e-6))
+        return samples + noise * (speech * gain(-self.snr) / max(level(noise), 1e-6))
 
 
 @dataclass(frozen=True)

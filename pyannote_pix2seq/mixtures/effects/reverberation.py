@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-from scipy.signal import oaconvolve
 
 from ..plan import SAMPLE_RATE, Plan
-from .base import Neutral, Samples, gain
+from .base import Neutral, Samples, Sound, convolve, gain
 from .recordings import impulse_response, recordings
 from .rooms import room
 
@@ -20,8 +19,8 @@ from .rooms import room
 class Echoes(Neutral):
     responses: tuple[Samples, ...] = field(repr=False)
 
-    def on_voice(self, voice: int, samples: Samples) -> Samples:
-        return oaconvolve(samples, self.responses[voice])
+    def on_voice(self, voice: int, samples: Sound) -> Sound:
+        return convolve(samples, self.responses[voice])
 
 
 @dataclass(frozen=True)
