@@ -9,8 +9,9 @@ from typing import Any
 import yaml
 from pyannote.audio import Model
 
+from .files import replacing
 from .models.checkpoints import load_checkpoint, open_checkpoint
-from .models.weights import replacing, save
+from .models.weights import save
 
 CARD = """\
 ---

@@ -23,6 +23,7 @@ ROOMS = [
     "turns",
     "tokens",
     "weak_labels",
+    "files",
     "audio",
     "decoder",
     "prompts",

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from ..files import replacing
+
 if TYPE_CHECKING:
     from pyannote.core import Annotation
 
@@ -227,9 +229,7 @@ def _show_time(result: Row) -> None:
 
 
 def _write(result: Row, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")  # a run that is killed leaves no half-written file
-    with temporary.open("w", encoding="utf-8", newline="") as file:
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         if path.suffix == ".json":
             json.dump(result, file, indent=2, ensure_ascii=False)
         else:
@@ -237,7 +237,6 @@ def _write(result: Row, path: Path) -> None:
             writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
-    temporary.replace(path)
 
 
 def _totals(result: Row) -> list[Row]:

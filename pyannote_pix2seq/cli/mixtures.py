@@ -45,7 +45,7 @@ def preview(
     import soundfile
 
     from ..audio import SAMPLE_RATE, open_audio
-    from ..mixtures.cache import replacing
+    from ..files import replacing
     from ..mixtures.protocol import Mixture
     from ..report import draw
 
@@ -98,7 +98,7 @@ def fit(
     """Find the style whose conversations go as those of given annotations do."""
     import yaml
 
-    from ..mixtures.cache import replacing
+    from ..files import replacing
     from ..mixtures.fit import fit as fitted
     from ..mixtures.plain import plain
 

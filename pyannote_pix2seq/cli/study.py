@@ -38,7 +38,7 @@ def study(
     from rich.console import Console
     from rich.progress import track
 
-    from ..mixtures.cache import replacing
+    from ..files import replacing
     from .loading import load_pipeline, to_device
     from .mixtures import find_protocol
 
@@ -120,7 +120,7 @@ def _picture(cells: list[dict[str, Any]], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from ..mixtures.cache import replacing
+    from ..files import replacing
 
     titles = {
         "overlap": "share of overlapping changes",

@@ -46,7 +46,7 @@ def tune(
     import yaml
     from pyannote.database import registry as databases
 
-    from ..models.weights import replacing
+    from ..files import replacing
     from .loading import detects_classes, in_memory, load_pipeline
     from .references import references
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import soundfile
 import yaml
 
-from .cache import replacing
+from ..files import replacing
 from .plan import SAMPLE_RATE
 from .protocol import Mixture, MixtureProtocol
 

@@ -31,7 +31,8 @@ from pyannote.database import Database, ProtocolFile, registry
 from pyannote.database.protocol import SpeakerDiarizationProtocol
 
 from ..decoder import install
-from .cache import cache_folder, replacing
+from ..files import replacing
+from .cache import cache_folder
 from .definition import SUBSETS, Definition
 from .plan import SAMPLE_RATE, Plan
 

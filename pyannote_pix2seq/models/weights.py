@@ -6,9 +6,6 @@ the class, whose `load_from_checkpoint` then reads the two other files. Our own 
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +18,8 @@ from pyannote.audio.core.task import Problem, Resolution, Specifications
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as serialise
+
+from ..files import replacing
 
 CONFIG, WEIGHTS, STUB = "config.yaml", "model.safetensors", "pytorch_model.bin"
 # of no use once training is over
@@ -38,17 +37,6 @@ class Shippable(Model):
         if folder is not None and Path(checkpoint_path).name == STUB and (folder / WEIGHTS).exists():
             return load(folder)
         return super().load_from_checkpoint(checkpoint_path, *args, **kwargs)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to; it takes its place when all went well, so no half file is ever seen."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def save(model: Model, folder: str | Path) -> None:

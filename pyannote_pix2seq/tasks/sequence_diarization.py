@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -22,6 +21,7 @@ from torchmetrics import Metric
 
 from ..decoding.rules import window_rules
 from ..decoding.search import search
+from ..files import replacing
 from ..models.pix2seq import SequenceSpecifications
 from ..tokens import decode
 from ..turns import TimeGrid, to_annotation
@@ -167,11 +167,8 @@ class SequenceDiarization(SegmentationTask):
         prepared = read_protocol(self.protocol, self.has_validation)
         if self.cache is None:
             self.cache = Path(tempfile.mkstemp(suffix=".npz")[1])
-        self.cache.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial_file = tempfile.mkstemp(dir=self.cache.parent)
-        with os.fdopen(handle, "wb") as file:
+        with replacing(self.cache) as path, path.open("wb") as file:
             np.savez_compressed(file, **prepared)  # type: ignore[arg-type]
-        os.replace(partial_file, self.cache)
 
     def setup(self, stage: str | None = None) -> None:
         """Load what was kept, in each process."""
