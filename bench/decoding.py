@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from pyannote.audio.sample import SAMPLE_FILE
 
 from pyannote_pix2seq import pretrained
 from pyannote_pix2seq.audio import open_audio
@@ -11,7 +10,7 @@ from pyannote_pix2seq.decoding.rules import window_rules
 from pyannote_pix2seq.decoding.search import search
 from pyannote_pix2seq.models.weights import load
 
-from .table import seconds, show
+from .table import CALL, seconds, show
 
 
 class Recomputing:
@@ -38,7 +37,7 @@ class Unread:
 
 def main() -> None:
     model = load(pretrained() / "pix2seq")
-    call = torch.from_numpy(open_audio(SAMPLE_FILE["audio"]).read())[: 30 * 16000][None, None]
+    call = torch.from_numpy(open_audio(CALL).read())[: 30 * 16000][None, None]
     rules = [window_rules(model.vocabulary, max_turns=model.hparams.max_turns)]
     cached = search(model, call, rules)[0].tokens
     uncached = search(Recomputing(model), call, rules, cached=False)[0].tokens

@@ -11,23 +11,23 @@ import sys
 import numpy as np
 import torch
 from pyannote.audio import Model, Pipeline
+from pyannote.audio.core.plda import PLDA
 from pyannote.audio.core.task import Problem, Resolution, Specifications
 from pyannote.audio.models.embedding import WeSpeakerResNet34
 from pyannote.audio.models.segmentation import PyanNet
 from pyannote.audio.pipelines import SpeakerDiarization
-from pyannote.audio.sample import SAMPLE_FILE
 
 from pyannote_pix2seq import pretrained
 from pyannote_pix2seq.audio import open_audio
 
-from .table import seconds, show
+from .table import CALL, seconds, show
 
 PEER_SECONDS = 60  # the peer needs longer than real time: a minute of it is enough
 
 
 def call(duration: int) -> dict:
     """The bundled 30 s telephone call, again and again."""
-    samples = open_audio(SAMPLE_FILE["audio"]).read()
+    samples = open_audio(CALL).read()
     return {
         "waveform": torch.from_numpy(np.resize(samples, duration * 16000))[None],
         "sample_rate": 16000,
@@ -52,6 +52,7 @@ def peer() -> Pipeline:
     pipeline = SpeakerDiarization(
         segmentation=segmentation.eval(), embedding=embedding.eval(), clustering="AgglomerativeClustering",
         embedding_exclude_overlap=True,
+        plda=PLDA.__new__(PLDA),  # 3.1 has none, and the default would be downloaded
     )  # fmt: skip
     return pipeline.instantiate(
         {
@@ -84,7 +85,7 @@ def written(folder, duration: int):
     import soundfile
 
     path = folder / "call.wav"
-    samples = open_audio(SAMPLE_FILE["audio"]).read()
+    samples = open_audio(CALL).read()
     with soundfile.SoundFile(path, "w", 16000, 1) as file:
         for _ in range(duration // 30):
             file.write(samples[: 30 * 16000])

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pyannote.audio
 from rich.console import Console
 from rich.table import Table
 
 CONSOLE = Console()
+# the 30 s telephone call that pyannote.audio ships; importing `pyannote.audio.sample` would need FFmpeg to decode it
+CALL = Path(pyannote.audio.__file__).parent / "sample" / "sample.wav"
 
 
 def seconds(function: Callable[[], Any], repeat: int = 3) -> float:
