@@ -142,10 +142,10 @@ def _picture(cells: list[dict[str, Any]], path: Path) -> None:
             axes.plot(values, [sum(r) / max(len(r), 1) for r in rates], "o-", color=color, label=part.replace("_", " "))
         axes.set_xlabel(title, fontsize=9)
         axes.set_xticks(values)
-        axes.set_ylim(bottom=0)
         axes.spines[["top", "right"]].set_visible(False)
         if name == "overlap":
             axes.set_ylabel("% of speech")
             axes.legend(fontsize=8, frameon=False)
+    axes.set_ylim(bottom=0)  # of all, and only now that all is drawn
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=120)
