@@ -37,6 +37,18 @@ class SequenceSpecifications(Specifications):
 
     num_voices: int = 0
 
+    @classmethod
+    def of(cls, duration: float, num_voices: int = 0) -> SequenceSpecifications:
+        """Those of windows of `duration` seconds."""
+        return cls(
+            problem=Problem.MONO_LABEL_CLASSIFICATION,
+            resolution=Resolution.CHUNK,
+            duration=duration,
+            classes=["speech"],
+            permutation_invariant=True,
+            num_voices=num_voices,
+        )
+
 
 class Pix2Seq(Shippable):
     """Speaker diarization as a sequence.
@@ -131,13 +143,7 @@ class Pix2Seq(Shippable):
         self.newcomer = nn.Parameter(torch.tensor(5.0))
         self.apply(self._initialise)
         if task is None:
-            self.specifications = SequenceSpecifications(
-                problem=Problem.MONO_LABEL_CLASSIFICATION,
-                resolution=Resolution.CHUNK,
-                duration=duration,
-                classes=["speech"],
-                permutation_invariant=True,
-            )
+            self.specifications = SequenceSpecifications.of(duration)
 
     def build(self) -> None:
         """Identity head: which training speaker is heard. It serves training only."""

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from pyannote.audio.core.task import Problem, Resolution
 from pyannote.audio.tasks.segmentation.mixins import SegmentationTask
 from pyannote.core import Segment, Timeline
 from pyannote.metrics.diarization import DiarizationErrorRate
@@ -149,14 +148,7 @@ class SequenceDiarization(SegmentationTask):
         self._specify(protocol.simulator("train").num_identities if self.synthetic else 0)
 
     def _specify(self, num_voices: int) -> None:
-        self.specifications = SequenceSpecifications(
-            problem=Problem.MONO_LABEL_CLASSIFICATION,
-            resolution=Resolution.CHUNK,
-            duration=self.duration,
-            classes=["speech"],
-            permutation_invariant=True,
-            num_voices=num_voices,
-        )
+        self.specifications = SequenceSpecifications.of(self.duration, num_voices)
 
     cache: Path | None
 

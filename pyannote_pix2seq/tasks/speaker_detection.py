@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -23,6 +22,7 @@ from torch.nn.functional import binary_cross_entropy, pad
 from torch_audiomentations.core.transforms_interface import BaseWaveformTransform
 from torchmetrics import Metric, MetricCollection
 
+from ..files import replacing
 from ..models.devinet import Detection
 from .detection_metrics import UNKNOWN, SegmentErrorRate, class_scores
 from .labels import Pool, read_labels
@@ -96,12 +96,9 @@ class SpeakerDetection(SegmentationTask):
             return
         if self.cache is None:
             self.cache = Path(tempfile.mkdtemp()) / "labels.npz"
-        self.cache.parent.mkdir(parents=True, exist_ok=True)
         prepared = read_labels(self.protocol, self.classes, self.has_validation)
-        handle, partial = tempfile.mkstemp(dir=self.cache.parent)
-        with os.fdopen(handle, "wb") as file:
+        with replacing(self.cache) as path, path.open("wb") as file:
             np.savez_compressed(file, **prepared)
-        os.replace(partial, self.cache)
 
     def setup(self, stage: str | None = None) -> None:
         """Load the cache, in each process."""
