@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import speech_regions
+from . import spectrum, speech_regions
 from .cache import cache_folder
 from .plan import SAMPLE_RATE
 from .sources.base import Utterance
+from .spectrum import equalised
 
 SAMPLES, TABLE = "samples.int16", "table.json"
 LOUD = 0.15  # amplitude that the loud samples of speech get: all utterances start at one level
@@ -116,7 +117,7 @@ class Bank:
 def _identity(utterances: Sequence[Utterance], min_speech: float) -> str:
     """Of what would be decoded, without reading it: names, sizes and times of the files, and the code that decodes."""
     identity = sha256(f"{min_speech}".encode())
-    for module in (__file__, speech_regions.__file__):
+    for module in (__file__, spectrum.__file__, speech_regions.__file__):
         identity.update(Path(module).read_bytes())
     for utterance in utterances:
         try:
@@ -167,12 +168,13 @@ def _decode(utterances: Sequence[Utterance], min_speech: float, folder: Path) ->
 
 
 def _usable(utterance: Utterance) -> tuple[np.ndarray, list[tuple[int, int]]] | None:
-    """Samples of an utterance as int16, its speech at a common level, and its speech regions; None if unusable."""
+    """An utterance as int16, its speech at a common spectrum and level, and its speech regions; None if unusable."""
     try:
         samples, regions = speech_regions.read_speech(utterance)
     except speech_regions.UnusableSpeechError as error:
         _warn(str(error).rstrip("."))
         return None
+    samples = equalised(samples, np.concatenate([samples[start:end] for start, end in regions]))
     speech = np.abs(np.concatenate([samples[start:end] for start, end in regions]))
     gain = min(LOUD / max(np.quantile(speech, 0.95), 1e-4), 0.99 / max(np.abs(samples).max(), 1e-4))
     return (samples * np.float32(gain * 32767)).astype(np.int16), regions

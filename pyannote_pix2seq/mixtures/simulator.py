@@ -17,6 +17,10 @@ from .styles import Speech
 class Style(Protocol):
     """How a conversation goes."""
 
+    @property
+    def speeds(self) -> Sequence[float]:
+        """Of voices, drawn evenly."""
+
     def __call__(self, rng: np.random.Generator, bank: Bank, duration: float) -> Plan: ...
 
 
@@ -47,15 +51,15 @@ class Simulator:
 
     def solo(self, rng: np.random.Generator, duration: float, difficulty: float = 1.0) -> tuple[np.ndarray, int]:
         """A speaker alone, talking all the time: (sample,) waveform of `duration` seconds, and their identity."""
-        voice = Voice(int(rng.integers(len(self.bank.speakers))))
+        voice = Voice(int(rng.integers(len(self.bank.speakers))), float(rng.choice(self.style.speeds)))
         num_samples = round(duration * SAMPLE_RATE)
         speech, excerpts, position = Speech(rng, self.bank, voice), [], 0
         while position < num_samples:
             source, length, regions = speech.take((num_samples - position) / SAMPLE_RATE)
             excerpts.append(Excerpt(0, position, source, length, regions))
-            position += length
+            position += voice.stretched(length)
         plan = self._with_effects(rng, Plan(num_samples, (voice,), tuple(excerpts)), difficulty)
-        return self.render(plan), voice.speaker
+        return self.render(plan), self.identities(plan)[0]
 
     def render(self, plan: Plan) -> np.ndarray:
         """Its sound: (sample,) float32."""
@@ -67,10 +71,15 @@ class Simulator:
         return [n if v.speed == 1 else f"{n}@{v.speed:g}" for n, v in zip(names, plan.voices, strict=True)]
 
     @property
+    def _speeds(self) -> list[float]:
+        """Different speeds, a voice's own first."""
+        return sorted({1.0, *self.style.speeds}, key=lambda speed: (speed != 1.0, speed))
+
+    @property
     def num_identities(self) -> int:
-        """Number of speakers of the bank."""
-        return len(self.bank.speakers)
+        """Number of speakers of the bank, times that of speeds: at another speed they are somebody else."""
+        return len(self.bank.speakers) * len(self._speeds)
 
     def identities(self, plan: Plan) -> list[int]:
-        """Speaker of each voice of a plan; -1 at another than their own speed, which makes them somebody else."""
-        return [voice.speaker if voice.speed == 1.0 else -1 for voice in plan.voices]
+        """Who each voice of a plan is, among `num_identities`."""
+        return [self._speeds.index(v.speed) * len(self.bank.speakers) + v.speaker for v in plan.voices]

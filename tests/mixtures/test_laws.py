@@ -184,3 +184,19 @@ def test_any_number_of_workers_makes_the_same_bytes(bank):
 def test_more_voices_than_there_are(bank):
     with pytest.raises(ValueError, match="9 speakers were asked for, but the bank has only 4"):
         STYLES["Conversation"](num_speakers=[0] * 9 + [1])(np.random.default_rng(0), bank, 5.0)
+
+
+def test_every_voice_has_an_identity_of_its_own(bank):
+    simulator = Simulator(bank, STYLES["Conversation"](speeds=(0.9, 1.0, 1.0, 1.2)))
+    voices = tuple(Voice(speaker, speed) for speed in (1.0, 0.9, 1.2) for speaker in range(len(bank.speakers)))
+    assert simulator.identities(Plan(0, voices, ())) == list(range(simulator.num_identities))
+
+
+@given(seeds)
+def test_a_solo_is_speech_from_end_to_end(bank, seed):
+    simulator = Simulator(bank, STYLES["Conversation"](speeds=(0.9, 1.2)))
+    waveform, identity = simulator.solo(np.random.default_rng(seed), 2.0)
+    assert waveform.shape == (2 * SAMPLE_RATE,)
+    loud = np.abs(waveform[: len(waveform) // 3200 * 3200]).reshape(-1, 3200).max(1)
+    assert (loud > 0.02).all()
+    assert identity >= len(bank.speakers)  # neither speed is a voice's own
