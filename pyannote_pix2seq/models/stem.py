@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .gated import GatedCNN
+
 
 class Residual(nn.Module):
     """Two 3x3 convolutions around a shortcut."""
+
+    reach = 2  # frames that it sees on either side
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -23,6 +27,19 @@ class Residual(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return F.relu(images + self.body(images), inplace=True)
+
+
+class Gated(GatedCNN):
+    """DeviNet's gated convolution; as wide as `Residual`, it has as many multiplications."""
+
+    reach = 1
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, channels)
+
+
+#: What a stage does at its resolution: name -> module made of the number of channels.
+BLOCKS: dict[str, type[Residual] | type[Gated]] = {"gated": Gated, "residual": Residual}
 
 
 class Stem(nn.Module):
@@ -39,10 +56,20 @@ class Stem(nn.Module):
         Channels of each stage.
     dimension : int
         Size of an audio position.
+    block : str
+        Name in `BLOCKS`.
+
+    Raises
+    ------
+    ValueError
+        If the block is not in the table.
     """
 
-    def __init__(self, num_features: int, channels: Sequence[int], dimension: int) -> None:
+    def __init__(self, num_features: int, channels: Sequence[int], dimension: int, block: str = "residual") -> None:
         super().__init__()
+        if block not in BLOCKS:
+            raise ValueError(f"unknown block of a stem {block!r}; known blocks: {', '.join(sorted(BLOCKS))}.")
+        self.reach = BLOCKS[block].reach
         stages: list[nn.Module] = []
         height, previous = num_features, 1
         for width in channels:
@@ -50,7 +77,7 @@ class Stem(nn.Module):
                 nn.Conv2d(previous, width, 3, stride=2, padding=1, bias=False),
                 nn.BatchNorm2d(width),
                 nn.ReLU(inplace=True),
-                Residual(width),
+                BLOCKS[block](width),
             ]
             height, previous = self.halved(height), width
         self.stages = nn.Sequential(*stages)
@@ -76,7 +103,7 @@ class Stem(nn.Module):
         """Number of frames that neighbouring positions see together."""
         size = num_positions
         for _ in range(self.num_stages):
-            size = (size + 4 - 1) * 2 + 3  # two 3x3 convolutions, then one of stride 2
+            size = (size + 2 * self.reach - 1) * 2 + 3  # the block, then a 3x3 convolution of stride 2
         return size
 
     def forward(self, features: Tensor) -> Tensor:
