@@ -95,7 +95,7 @@ def train_with(arguments: Sequence[str], script: str = SCRIPT) -> None:
 def _explained(error: BaseException) -> str:
     """Hydra's message in one line; for an unknown key, with the known ones."""
     cause: Any = error.__cause__ or error.__context__
-    if isinstance(cause, ValueError | OSError) and type(cause).__module__ == "builtins":
+    if isinstance(cause, ValueError | OSError | ImportError) and type(cause).__module__ == "builtins":
         return str(cause)  # raised by what was being made
     text = " ".join(str(error).split("Config search path")[0].split())
     node = getattr(cause, "parent_node", None)

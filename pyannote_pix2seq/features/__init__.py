@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from .base import FrontEnd
+from .codec import DacCodes, DacLatents
 from .learned import LearnedFilterbank
 from .logmel import LogMel
 
 FRONT_ENDS: dict[str, type[FrontEnd]] = {
+    "dac_codes": DacCodes,
+    "dac_latents": DacLatents,
     "learned": LearnedFilterbank,
     "logmel": LogMel,
 }

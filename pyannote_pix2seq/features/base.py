@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +45,10 @@ class FrontEnd(nn.Module, ABC):
     def receptive_field_center(self, frame: int = 0) -> int:
         """Sample on which a frame is centred."""
         return frame * self.hop_length
+
+    def remembered(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters that make this front-end again for a checkpoint: it has all weights, wherever they came from."""
+        return dict(parameters)
 
     @abstractmethod
     def forward(self, waveforms: Tensor) -> Tensor:

@@ -143,6 +143,7 @@ class DeviNet(Shippable):
         _check_name("directions", directions, DIRECTIONS)
 
         self.front_end = make_front_end(front_end, sample_rate, **front_end_parameters)
+        self.hparams.front_end_parameters = self.front_end.remembered(front_end_parameters)
         _check_reductions(self.front_end.dimension, conv_blocks, layers_pooling, final_stride, final_pooling)
 
         channels = [1, *[conv_channels] * conv_blocks]

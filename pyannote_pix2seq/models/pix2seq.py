@@ -120,6 +120,7 @@ class Pix2Seq(Shippable):
         self.vocabulary = Vocabulary(num_speakers, num_steps)
         self.grid = TimeGrid(duration, num_steps)
         self.front_end = make_front_end(front_end, sample_rate, **(front_end_parameters or {}))
+        self.hparams.front_end_parameters = self.front_end.remembered(front_end_parameters or {})
         self.stem = Stem(self.front_end.dimension, stem_channels, dimension, stem_block)
         self.layers = nn.ModuleList(
             Layer(dimension, num_heads, dropout, voice_aware=i >= voice_layer) for i in range(num_layers)
@@ -145,7 +146,9 @@ class Pix2Seq(Shippable):
         # cosine of two voices -> logit, and the logit of a voice not met before
         self.likeness = nn.Parameter(torch.tensor(8.0))
         self.newcomer = nn.Parameter(torch.tensor(5.0))
-        self.apply(self._initialise)
+        for name, child in self.named_children():
+            if name != "front_end":  # it may have been trained before
+                child.apply(self._initialise)
         if task is None:
             self.specifications = SequenceSpecifications.of(duration)
 

@@ -18,6 +18,7 @@ from torch import nn
 from pyannote_pix2seq.features import FRONT_ENDS
 from pyannote_pix2seq.models.devinet import DeviNet, attend
 from pyannote_pix2seq.models.weights import save
+from tests.front_ends import parameters
 
 VOICE_TYPES = ["KCHI", "CHI", "MAL", "FEM"]
 
@@ -129,13 +130,14 @@ def test_the_gate_multiplies():
 @settings(max_examples=20)
 @given(num_samples=st.integers(1, 6000))
 def test_frames_are_as_many_as_promised(front_end, final_stride, num_samples):
-    model = make(**TINY | {"front_end": front_end, "final_stride": final_stride, **fit(front_end, final_stride)})
+    chosen = {"front_end": front_end, "front_end_parameters": parameters(front_end) or None}
+    model = make(**TINY | chosen | {"final_stride": final_stride, **fit(front_end, final_stride)})
     assert model(noise(num_samples)).shape == (1, model.num_frames(num_samples), len(VOICE_TYPES))
 
 
 def fit(front_end, final_stride):
     """A final pooling that leaves one band of any front-end of the table."""
-    bands = 64 if front_end == "logmel" else FRONT_ENDS[front_end]().dimension
+    bands = 64 if front_end == "logmel" else FRONT_ENDS[front_end](**parameters(front_end)).dimension
     return {"final_pooling": bands // (4 * 4 * final_stride)}
 
 
