@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import typer
 
+from .calibrate import calibrate
 from .diarize import diarize
 from .evaluate import evaluate
 from .export import export
@@ -31,6 +32,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("calibrate")(calibrate)
 app.command("diarize")(diarize)
 app.command("evaluate")(evaluate)
 app.command("export")(export)

@@ -70,23 +70,19 @@ def evaluate(
         if path.suffix not in (".json", ".csv"):
             raise ValueError(f"{path}: --into writes .json or .csv.")
     _check_count(num_speakers)
-    from pyannote.database import registry as databases
     from rich.console import Console
 
     from .loading import detects_classes, load_pipeline, to_device
+    from .references import load_registries
     from .references import references as find
 
-    for path in registry or []:
-        if not path.is_file():
-            raise FileNotFoundError(f"{path}: there is no such file.")
-        databases.load_database(path)
+    load_registries(registry)
     files = find(data, subset, references)
     with Console(stderr=True).status("loading the pipeline"):
         loaded = to_device(load_pipeline(pipeline), device)
     started = time.monotonic()
-    found = dict(_progress(_apply(loaded, files, num_speakers), len(files)))
+    pairs = diarized(loaded, files, num_speakers)
     seconds = time.monotonic() - started
-    pairs = [(file, found[file["uri"]]) for file in files]
     detects = detects_classes(loaded)
     result = _detection(pairs, loaded.classes()) if detects else _diarization(pairs, collar, skip_overlap)
     audio = sum(file["annotated"].duration() for file in files)
@@ -109,6 +105,12 @@ def evaluate(
 def _check_count(num_speakers: str) -> None:
     if num_speakers not in ("auto", "oracle") and not (num_speakers.isdecimal() and int(num_speakers)):
         raise ValueError(f"--num-speakers takes auto, oracle or a number from 1; got {num_speakers!r}.")
+
+
+def diarized(pipeline: Any, files: list[Mapping[str, Any]], num_speakers: str) -> list[tuple[Mapping, Annotation]]:
+    """Files with what a pipeline finds in them."""
+    found = dict(_progress(_apply(pipeline, files, num_speakers), len(files)))
+    return [(file, found[file["uri"]]) for file in files]
 
 
 def _apply(pipeline: Any, files: list[Mapping[str, Any]], num_speakers: str) -> Iterator[tuple[str, Annotation]]:
@@ -141,6 +143,7 @@ def _progress(results: Iterator[Any], total: int) -> Iterator[Any]:
 
 
 def _diarization(pairs: list[tuple[Mapping[str, Any], Annotation]], collar: float, skip_overlap: bool) -> dict:
+    from .reliability import judged
     from .scores import DiarizationScores, score_diarization
 
     total: DiarizationScores = DiarizationScores()
@@ -153,7 +156,9 @@ def _diarization(pairs: list[tuple[Mapping[str, Any], Annotation]], collar: floa
         {"talking": count, "speech": errors.total, "seconds": vars(errors), **errors.rates}
         for count, errors in sorted(total.by_count.items())
     ]
-    return {"total": total.row(), "by_count": by_count, "files": rows}
+    sure = judged(pairs)
+    reliability = {"expected_error": sure.expected_error, "bins": sure.bins} if len(sure.seconds) else None
+    return {"total": total.row(), "by_count": by_count, "reliability": reliability, "files": rows}
 
 
 def _detection(pairs: list[tuple[Mapping[str, Any], Annotation]], classes: list[str]) -> dict:
@@ -201,6 +206,9 @@ def _show_diarization(result: Row) -> None:
         talking.add_row(_count(row["talking"]), _number(row["speech"]), *rates, _number(wrong))
     console.print(talking)
     console.print(f"right number of speakers: {_number(total['speaker_count_accuracy'])} % of the files")
+    if result["reliability"]:
+        error = 100 * result["reliability"]["expected_error"]
+        console.print(f"expected calibration error of the confidence of turns: {error:.1f} %")
     _show_time(result)
 
 

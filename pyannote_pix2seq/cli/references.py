@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,19 @@ from ..audio import open_audio
 
 SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".au", ".caf", ".w64"})
 SUBSETS = ("train", "development", "test")
+
+
+def load_registries(paths: Sequence[Path] | None) -> None:
+    """Add the protocols of `database.yml` files to the known ones.
+
+    Raises
+    ------
+    FileNotFoundError
+    """
+    for path in paths or ():
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: there is no such file.")
+        registry.load_database(path)
 
 
 def references(data: str, subset: str, kind: str | None = None) -> list[Mapping[str, Any]]:

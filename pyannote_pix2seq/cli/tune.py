@@ -44,16 +44,12 @@ def tune(
     `pyannote-pix2seq optimize` minimizes error rates of diarization, which match labels freely: not for classes.
     """
     import yaml
-    from pyannote.database import registry as databases
 
     from ..files import replacing
     from .loading import detects_classes, in_memory, load_pipeline
-    from .references import references
+    from .references import load_registries, references
 
-    for path in registry or []:
-        if not path.is_file():
-            raise FileNotFoundError(f"{path}: there is no such file.")
-        databases.load_database(path)
+    load_registries(registry)
     loaded = load_pipeline(str(pipeline))
     path = pipeline / "config.yaml"
     if not detects_classes(loaded) or not path.is_file():

@@ -16,13 +16,14 @@ from typing import NamedTuple
 import numpy as np
 
 from ..decoding.roster import Roster
-from ..decoding.rules import Rule, window_rules
+from ..decoding.rules import SPEAKER, Rule, window_rules
 from ..decoding.search import Decoded
 from ..prompts import Prompt, SpeakerMemory, lay_out, prompt, remember, step_samples
 from ..tokens import decode, triplets
 from ..turns import TimeGrid, Turn
 from ..vocabulary import Vocabulary
 from .chunking import Buffer, Chunk, next_chunk
+from .confidence import Calibration
 from .stitching import EDGE_GAP, ChunkTurns, continued, free_label, in_file, name_newcomers
 
 SILENCE = 1e-4  # -80 dB of full scale: what stays below holds no speech, and no model need be asked
@@ -53,6 +54,7 @@ class Settings:
     min_speakers : int
     max_speakers : int or None
         In the file.
+    calibration : Calibration
     """
 
     vocabulary: Vocabulary
@@ -65,6 +67,7 @@ class Settings:
     min_duration_steps: int
     min_speakers: int
     max_speakers: int | None
+    calibration: Calibration
 
     @property
     def step_samples(self) -> int:
@@ -148,7 +151,7 @@ def ask(state: State, buffer: Buffer, settings: Settings) -> Question | None:
 def answer(state: State, question: Question, decoded: Decoded | None, settings: Settings) -> State:
     """State after a chunk was decoded; `decoded` is None for silence."""
     chunk, first = question.chunk, len(question.prompt.labels)
-    turns, confidences = _read(decoded, question.prompt, settings.vocabulary)
+    turns, confidences = _read(decoded, question.prompt, settings)
     if turns and first + len(turns) >= settings.max_turns and turns[-1].start > 0:
         # there may be more turns than could be written: believe what came before the last one, go on from there
         chunk = chunk._replace(keep=min(chunk.keep, chunk.start + turns[-1].start))
@@ -210,7 +213,7 @@ def answer_again(state: State, question: Question, decoded: Decoded | None, sett
     """State after its first candidate was decoded again."""
     candidate, rest = state.candidates[0], state.candidates[1:]
     before = state.chunks[candidate.number]
-    turns, confidences = _read(decoded, question.prompt, settings.vocabulary)
+    turns, confidences = _read(decoded, question.prompt, settings)
     turns, confidences, num_newcomers = _believe(turns, confidences, before.chunk, len(question.prompt.labels))
     names = _recognise(turns, len(question.prompt.labels), num_newcomers, before, candidate.newcomers, state)
     labels = [*question.prompt.labels, *names]
@@ -264,14 +267,15 @@ def _unprompted(state: State, prompts: Prompt) -> list[str]:
     return sorted(absent, key=lambda label: state.memory[label].last_heard, reverse=True)
 
 
-def _read(decoded: Decoded | None, prompts: Prompt, vocabulary: Vocabulary) -> tuple[list[Turn], list[float]]:
-    """Turns counted from the start of the chunk, and their confidences: the geometric mean of three probabilities."""
+def _read(decoded: Decoded | None, prompts: Prompt, settings: Settings) -> tuple[list[Turn], list[float]]:
+    """Turns counted from the start of the chunk, and their confidences."""
     if decoded is None:
         return [], []
     num_prompted, first = len(prompts.turns), prompts.first_step
-    turns = [Turn(t.start - first, t.end - first, t.speaker) for t in decode(decoded.tokens, vocabulary)[num_prompted:]]
+    written = decode(decoded.tokens, settings.vocabulary)[num_prompted:]
+    turns = [Turn(turn.start - first, turn.end - first, turn.speaker) for turn in written]
     probabilities = np.reshape(decoded.probabilities[3 * num_prompted :], (-1, 3))
-    return turns, np.cbrt(probabilities.prod(axis=1)).tolist()
+    return turns, settings.calibration(probabilities[:, SPEAKER]).tolist()
 
 
 def _believe(

@@ -20,6 +20,7 @@ from ..decoding.search import Decoded, search
 from ..diarization import Diarization
 from ..prompts import SpeakerMemory
 from .chunking import Buffer
+from .confidence import Calibration
 from .enrolment import enrol
 from .fold import Settings, speaker_bounds
 from .job import Job
@@ -45,6 +46,8 @@ class PromptedSpeakerDiarization(Pipeline):
         context only.
     batch_size : int
         Number of files that are decoded together when a list of files is given.
+    calibration : mapping, optional
+        Parameters of `Calibration`: what `pyannote-pix2seq calibrate` found for this model.
     token : str or bool, optional
         Token of the Hugging Face hub, for models that are there.
     cache_dir : Path or str, optional
@@ -73,13 +76,14 @@ class PromptedSpeakerDiarization(Pipeline):
         chunk_duration: float | None = None,
         step: float = 1.0,
         batch_size: int = 32,
+        calibration: Mapping[str, float] | None = None,
         token: str | bool | None = None,
         cache_dir: Path | str | None = None,
         **unknown: Any,
     ):
         super().__init__()
         if unknown:  # a key of config.yaml: Python's own TypeError would not list the known ones
-            known = "model, chunk_duration, step, batch_size"
+            known = "model, chunk_duration, step, batch_size, calibration"
             raise ValueError(f"unknown parameter {', '.join(map(repr, unknown))}; known parameters: {known}.")
         if model is None:
             raise ValueError("this pipeline needs a model: a Pix2Seq, or what Model.from_pretrained takes.")
@@ -94,6 +98,7 @@ class PromptedSpeakerDiarization(Pipeline):
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1; got {batch_size}.")
         self.model = model.eval()
+        self.calibration = Calibration.read(calibration or {})
         self.chunk_duration = chunk_duration
         self.step = step
         self.batch_size = batch_size
@@ -311,6 +316,7 @@ class PromptedSpeakerDiarization(Pipeline):
             min_duration_steps=max(grid.step(self.min_duration_on), 1),
             min_speakers=minimum,
             max_speakers=maximum,
+            calibration=self.calibration,
         )
 
     def _known(self, speakers: Mapping[str, Source] | None, memory: SpeakerMemory | None) -> SpeakerMemory:

@@ -93,8 +93,8 @@ class Oracle(nn.Module):
 class OraclePipeline(PromptedSpeakerDiarization):
     """Pipeline that a `config.yaml` can name."""
 
-    def __init__(self, token: str | None = None, cache_dir: str | None = None) -> None:
-        super().__init__(Oracle(duration=12.0, num_speakers=5))
+    def __init__(self, calibration: dict | None = None, token: str | None = None, cache_dir: str | None = None) -> None:
+        super().__init__(Oracle(duration=12.0, num_speakers=5), calibration=calibration)
 
 
 def pipeline_folder(folder: Path) -> Path:
