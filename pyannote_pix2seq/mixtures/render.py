@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -21,15 +22,20 @@ def render(plan: Plan, bank: Bank) -> np.ndarray:
     -------
     waveform : (sample,) array of float32
     """
+    speech = np.asarray(bank.samples)
     mixture = np.zeros(plan.num_samples, np.float32)
+    # memory that the system has to clear for each excerpt would take longer than what is done in it
+    longest = max((plan.voices[e.speaker].stretched(e.length) for e in plan.excerpts), default=0)
+    memory = np.empty(longest, np.float32)
     for excerpt in plan.excerpts:
-        samples = bank.samples[excerpt.source : excerpt.source + excerpt.length].astype(np.float32) / 32768
+        samples = speech[excerpt.source : excerpt.source + excerpt.length]
         voice = plan.voices[excerpt.speaker]
         if voice.speed != 1.0:
             samples = resample(samples, voice.speed, voice.stretched(excerpt.length))
-        edge = min(EDGE, len(samples) // 2)
-        samples[:edge] *= np.linspace(0, 1, edge, dtype=np.float32)
-        samples[len(samples) - edge :] *= np.linspace(1, 0, edge, dtype=np.float32)
+        samples = np.multiply(samples, np.float32(1 / 32768), out=memory[: len(samples)])
+        rise = _rise(min(EDGE, len(samples) // 2))
+        samples[: len(rise)] *= rise
+        samples[len(samples) - len(rise) :] *= rise[::-1]
         for effect in plan.effects:
             samples = effect.on_voice(excerpt.speaker, samples)
         first, last = max(excerpt.start, 0), min(excerpt.start + len(samples), plan.num_samples)
@@ -37,7 +43,12 @@ def render(plan: Plan, bank: Bank) -> np.ndarray:
             mixture[first:last] += samples[first - excerpt.start : last - excerpt.start]
     for effect in plan.effects:
         mixture = effect.on_mixture(mixture)
-    return mixture.astype(np.float32)
+    return mixture.astype(np.float32, copy=False)
+
+
+@lru_cache(maxsize=EDGE + 1)
+def _rise(length: int) -> np.ndarray:
+    return np.linspace(0, 1, length, dtype=np.float32)
 
 
 def render_batch(plans: Sequence[Plan], samples: torch.Tensor) -> torch.Tensor:

@@ -50,7 +50,7 @@ def _threads() -> ThreadpoolController:
 
 
 def resample(samples: np.ndarray, speed: float, length: int) -> np.ndarray:
-    """(length,) float32: (sample,) float32 at another speed; silence is before and behind."""
+    """(length,) float32: (sample,) int16 or float32 at another speed; silence is before and behind."""
     matrix, (after, before) = _matrix(speed), ratio(speed)
     periods = -(-length // after)
     padded = np.zeros((periods - 1) * before + len(matrix), np.float32)
