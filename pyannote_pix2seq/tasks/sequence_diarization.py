@@ -24,6 +24,7 @@ from ..files import replacing
 from ..models.pix2seq import SequenceSpecifications
 from ..tokens import decode
 from ..turns import TimeGrid, to_annotation
+from .noise_turns import WithNoiseTurns
 from .recordings import read_protocol
 from .targets import Window, activity_loss, collate, sequence_loss, time_distances
 from .windows import Prompting, RecordedWindows, SyntheticWindows
@@ -107,6 +108,9 @@ class SequenceDiarization(SegmentationTask):
         Batches over which mixtures become as difficult as they get.
     easiest : float
         Difficulty at the start of the ramp, from 0 to 1.
+    noise_turns : int
+        Largest number of turns that nobody takes behind the true ones of a training window (see `noise_turns`); 0 for
+        none.
     seed : int
     """
 
@@ -128,6 +132,7 @@ class SequenceDiarization(SegmentationTask):
         num_solos: int = 0,
         ramp: int = 0,
         easiest: float = 0.1,
+        noise_turns: int = 0,
         seed: int = 0,
     ) -> None:
         super().__init__(
@@ -143,6 +148,7 @@ class SequenceDiarization(SegmentationTask):
         self.num_solos = num_solos
         self.ramp = ramp
         self.easiest = easiest
+        self.noise_turns = noise_turns
         self.seed = seed
         self.synthetic = hasattr(protocol, "simulator")
         self._specify(protocol.simulator("train").num_identities if self.synthetic else 0)
@@ -201,8 +207,11 @@ class SequenceDiarization(SegmentationTask):
         distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
         num_processes = torch.distributed.get_world_size() if distributed else 1
         rank = torch.distributed.get_rank() if distributed else 0
+        windows = self.windows(subset)
+        if subset == "train" and self.noise_turns:
+            windows = WithNoiseTurns(windows, self.model.vocabulary.num_steps, self.noise_turns, self.seed)
         return DataLoader(
-            self.windows(subset),
+            windows,
             batch_size=self.batch_size,
             sampler=Consecutive(-(-count // num_processes), lambda: first() * num_processes, rank, num_processes),
             num_workers=self.num_workers,

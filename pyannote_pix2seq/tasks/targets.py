@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..tokens import encode
+from ..tokens import triplets
 from ..turns import Turn
 from ..vocabulary import Vocabulary
 
 NEVER = -1e4  # logit of what cannot be: finite, so that nothing times it is nothing
+NOBODY = Vocabulary.PAD  # speaker of noise turns: where a speaker belongs, decoding allows none but speakers
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Window:
         Number of turns that belong to prompts: given to the model, not asked of it.
     solos : sequence of ((sample,) array, int)
         Speakers alone, with their training identities, to learn voices from.
+    noise : sequence of (int, int)
+        Starts and ends of noise turns (see `noise_turns`).
     """
 
     waveform: np.ndarray
@@ -39,6 +42,7 @@ class Window:
     voices: list[int]
     num_forced: int = 0
     solos: Sequence[tuple[np.ndarray, int]] = ()
+    noise: Sequence[tuple[int, int]] = ()
 
 
 def activity(turns: Sequence[Turn], num_positions: int, steps_per_position: int, num_speakers: int) -> np.ndarray:
@@ -62,16 +66,20 @@ def collate(
     -------
     batch : dict
         "waveforms" (batch, 1, sample); "tokens" (batch, token), `DIARIZE` first, padded at the end;
-        "taught" (batch, token), 1 where the token is asked of the model; "activity" (batch, position, speaker);
+        "taught" (batch, token), 1 where the token is asked of the model: of a noise turn, only that nobody speaks;
+        "activity" (batch, position, speaker);
         "identities" (batch, speaker), the training identity of each speaker, -1 when it is unknown; and if there are
         solos, "solos" (solo, 1, sample) and "soloists" (solo,), their identities.
     """
     kept = [[t for t in w.turns if t.speaker < vocabulary.num_speakers] for w in windows]
-    tokens = [[vocabulary.DIARIZE, *encode(turns, vocabulary)] for turns in kept]
+    tokens = [
+        [vocabulary.DIARIZE, *triplets(turns, vocabulary), *_nobodys(w.noise, vocabulary), vocabulary.EOS]
+        for w, turns in zip(windows, kept, strict=True)
+    ]
     length = max(map(len, tokens))
     taught = [
-        [0] * (1 + 3 * w.num_forced) + [1] * (len(t) - 1 - 3 * w.num_forced) + [0] * (length - len(t))
-        for w, t in zip(windows, tokens, strict=True)
+        [0] * (1 + 3 * w.num_forced) + [1] * 3 * (len(turns) - w.num_forced) + [0, 0, 1] * len(w.noise) + [1]
+        for w, turns in zip(windows, kept, strict=True)
     ]
     active = np.stack([activity(t, num_positions, steps_per_position, vocabulary.num_speakers) for t in kept])
     identities = np.full((len(windows), vocabulary.num_speakers), -1)
@@ -81,7 +89,7 @@ def collate(
     batch = {
         "waveforms": torch.from_numpy(np.stack([w.waveform for w in windows]))[:, None],
         "tokens": torch.tensor([t + [vocabulary.PAD] * (length - len(t)) for t in tokens]),
-        "taught": torch.tensor(taught, dtype=torch.float32),
+        "taught": torch.tensor([t + [0] * (length - len(t)) for t in taught], dtype=torch.float32),
         "activity": torch.from_numpy(active),
         "identities": torch.from_numpy(identities),
     }
@@ -89,6 +97,11 @@ def collate(
         batch["solos"] = torch.from_numpy(np.stack([waveform for waveform, _ in solos]))[:, None]
         batch["soloists"] = torch.tensor([identity for _, identity in solos])
     return batch
+
+
+def _nobodys(noise: Sequence[tuple[int, int]], vocabulary: Vocabulary) -> list[int]:
+    """Tokens of noise turns."""
+    return [token for start, end in noise for token in (vocabulary.time(start), vocabulary.time(end), NOBODY)]
 
 
 def sequence_loss(logits: Tensor, tokens: Tensor, taught: Tensor, vocabulary: Vocabulary, spread: float) -> Tensor:
@@ -114,7 +127,8 @@ def sequence_loss(logits: Tensor, tokens: Tensor, taught: Tensor, vocabulary: Vo
     kind = torch.arange(target.shape[1], device=target.device) % 3  # start or end of sequence, end, speaker
     ids = torch.arange(len(vocabulary), device=target.device)
     times, speakers = ids >= vocabulary.first_time, (ids >= vocabulary.first_speaker) & (ids < vocabulary.first_time)
-    allowed = torch.stack([times | (ids == vocabulary.EOS), times, speakers])[kind]
+    nobody = (ids == NOBODY) & ((target == NOBODY) & (weight > 0)).any()  # only where there are noise turns
+    allowed = torch.stack([times | (ids == vocabulary.EOS), times, speakers | nobody])[kind]
     log_probabilities = logits.float().masked_fill(~allowed, NEVER).log_softmax(-1)
     reach = int(np.ceil(3 * spread))
     offsets = torch.arange(-reach, reach + 1, device=target.device)

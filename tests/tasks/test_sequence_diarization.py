@@ -16,6 +16,7 @@ from pyannote_pix2seq.cli.optimization import attach, warmup_cosine
 from pyannote_pix2seq.models.checkpoints import load_checkpoint, trust
 from pyannote_pix2seq.tasks import SequenceDiarization
 from pyannote_pix2seq.tasks.sequence_diarization import Consecutive, ErrorRate
+from pyannote_pix2seq.tokens import decode
 from tests.tasks.miniature import Mixtures, Recordings, tiny
 
 SMALL = {"duration": 4.0, "batch_size": 2, "num_workers": 0, "num_batches": 4, "num_validation": 2}
@@ -89,6 +90,23 @@ def test_a_run_that_was_killed_goes_on_exactly(average, tmp_path):
 def test_protocols_that_cannot_be_learned_from(changed, tmp_path):
     with pytest.raises(ValueError, match="no annotation|nobody speaks"):
         lightning.Trainer(fast_dev_run=True, **QUIET).fit(made(Recordings(tmp_path, **changed)))
+
+
+@pytest.mark.parametrize("kind", ["mixtures", "recordings"])
+def test_noise_turns_are_for_training_and_off_unless_asked_for(kind, tmp_path):
+    def batches(noise_turns):
+        model = made(Mixtures() if kind == "mixtures" else Recordings(tmp_path), noise_turns=noise_turns)
+        model.prepare_data()
+        model.setup()
+        return next(iter(model.task.train_dataloader())), next(iter(model.task.val_dataloader()))
+
+    (train, development), (noisy, same) = batches(0), batches(20)
+    assert all(torch.equal(development[name], same[name]) for name in development)
+    assert all(torch.equal(train[name], noisy[name]) for name in train.keys() - {"tokens", "taught"})
+    assert noisy["tokens"].shape[1] > train["tokens"].shape[1]
+    vocabulary = tiny().vocabulary
+    written, true = ([decode(row[1:], vocabulary) for row in b["tokens"].tolist()] for b in (noisy, train))
+    assert written == true
 
 
 def test_indices_are_dealt_out():

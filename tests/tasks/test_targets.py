@@ -8,7 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyannote_pix2seq.tasks.targets import Window, activity, collate, sequence_loss, time_distances
+from pyannote_pix2seq.decoding.rules import window_rules
+from pyannote_pix2seq.tasks.noise_turns import WithNoiseTurns, noise_turns
+from pyannote_pix2seq.tasks.targets import NOBODY, Window, activity, collate, sequence_loss, time_distances
 from pyannote_pix2seq.tokens import decode
 from pyannote_pix2seq.turns import Turn
 from pyannote_pix2seq.vocabulary import Vocabulary
@@ -95,3 +97,67 @@ def test_identities_belong_to_speakers_and_solos_come_along():
     assert batch["soloists"].tolist() == [3, 4]
     assert batch["solos"][:, 0, 0].tolist() == [3.0, 4.0]
     assert "solos" not in collate([window], VOCABULARY, POSITIONS, STEPS)
+
+
+def noisy(turns, num_forced=0, most=5, index=0):
+    windows = [Window(np.zeros(160, np.float32), turns, [0, 1, 2, 3], num_forced)] * (index + 1)
+    return WithNoiseTurns(windows, VOCABULARY.num_steps, most, seed=0)[index]
+
+
+@given(references(), st.integers(0, 2**32 - 1), st.integers(0, 30), st.integers(1, 9))
+def test_noise_turns_are_turns_of_the_window(turns, seed, first, most):
+    made = noise_turns(np.random.default_rng(seed), turns, min(first, 29), 30, most)
+    assert len(made) <= most
+    assert all(min(first, 29) <= start < end <= 30 for start, end in made)
+
+
+@given(references(), st.integers(0, 20), st.data())
+def test_noise_turns_change_nothing_that_is_taught_of_true_ones(turns, index, data):
+    num_forced = data.draw(st.integers(0, len(turns)))
+    plain, window = batch_of(turns, num_forced=num_forced), noisy(turns, num_forced, index=index)
+    batch = collate([window], VOCABULARY, POSITIONS, STEPS)
+    true = 1 + 3 * len(turns)
+    for name in ("tokens", "taught"):
+        assert torch.equal(batch[name][:, :true], plain[name][:, :true])
+        assert batch[name][0, -1] == plain[name][0, -1]  # the end is taught all the same
+    assert all(torch.equal(batch[name], plain[name]) for name in plain.keys() - {"tokens", "taught"})
+    behind = batch["tokens"][0, true:-1].view(-1, 3)
+    assert [(low - VOCABULARY.first_time, high - VOCABULARY.first_time) for low, high, _ in behind] == window.noise
+    assert (behind[:, 2] == NOBODY).all()
+    assert batch["taught"][0, true:-1].tolist() == [0, 0, 1] * len(window.noise)
+    assert decode(batch["tokens"][0, 1:].tolist(), VOCABULARY) == turns
+    assert sequence_loss(
+        perfect(batch["tokens"]), batch["tokens"], batch["taught"], VOCABULARY, spread=0
+    ).item() == pytest.approx(0, abs=1e-5)
+
+
+def test_a_window_always_has_the_same_noise_turns_and_windows_differ():
+    turns = [Turn(0, 5, 0), Turn(10, 20, 1)]
+    drawn = [noisy(turns, index=i).noise for i in range(60)]
+    assert drawn == [noisy(turns, index=i).noise for i in range(60)]
+    assert {len(noise) for noise in drawn} == set(range(6))
+
+
+def test_nobody_competes_with_speakers_only_where_there_are_noise_turns():
+    turns = [Turn(0, 5, 0), Turn(10, 20, 1)]
+    plain = batch_of(turns)
+    batch = collate([replace(noisy(turns), noise=[(3, 9)])], VOCABULARY, POSITIONS, STEPS)
+
+    def cost(batch, tempted):
+        logits = perfect(batch["tokens"])
+        logits[:, 2, NOBODY] = tempted  # behind start and end of the first true turn
+        return sequence_loss(logits, batch["tokens"], batch["taught"], VOCABULARY, spread=0).item()
+
+    assert cost(plain, 100.0) == cost(plain, 0.0)
+    assert cost(batch, 100.0) > cost(batch, 0.0) + 1
+
+
+@given(references())
+def test_decoding_never_names_nobody(turns):
+    rules = window_rules(VOCABULARY)
+    for length in range(2, 3 * len(turns), 3):
+        prefix = batch_of(turns)["tokens"][0, 1 : 1 + length].tolist()
+        allowed = np.ones(len(VOCABULARY), bool)
+        for rule in rules:
+            allowed = rule(prefix, allowed)
+        assert allowed.any() and not allowed[NOBODY]
