@@ -27,7 +27,7 @@ def noise_turns(
     made = []
     for _ in range(rng.integers(most + 1)):
         if turns and rng.random() < 0.5:
-            start, end, _ = turns[rng.integers(len(turns))]
+            start, end, _ = turns[int(rng.integers(len(turns)))]
             points = np.array([start, end]) + rng.uniform(start - end, end - start, 2)
         else:
             points = rng.uniform(first_step, last_step, 2)
