@@ -90,7 +90,7 @@ def _pipeline(model: Model) -> tuple[str, dict[str, Any]]:
         params: dict[str, Any] = {"min_duration_on": 0.0, "min_duration_off": 0.0, "prompt_duration": 3.0}
     elif kind == "DeviNet":
         pipeline = {
-            "name": "pyannote.audio.pipelines.MultiLabelSegmentation",
+            "name": "pyannote_pix2seq.pipelines.MultiLabelSegmentation",
             # windows overlap by half; upstream's default, nine tenths, takes five times as long
             "params": {"segmentation": "$model/devinet", "step": float(model.specifications.duration) / 2},
         }

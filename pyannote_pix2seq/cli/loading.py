@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 from pyannote.audio import Model, Pipeline
-from pyannote.audio.pipelines import MultiLabelSegmentation
+from pyannote.audio import pipelines as stock
 
 from .. import pretrained
 from ..audio import SAMPLE_RATE, open_audio
 from ..models.checkpoints import load_checkpoint
 from ..models.weights import WEIGHTS, load
-from ..pipelines import PromptedSpeakerDiarization
+from ..pipelines import MultiLabelSegmentation, PromptedSpeakerDiarization
 
 
 def load_pipeline(source: str) -> Pipeline:
@@ -55,7 +55,7 @@ def pipeline_of(model: Model) -> Pipeline:
 
 def detects_classes(pipeline: Pipeline) -> bool:
     """Whether the labels that the pipeline writes are classes, not speakers that have to be matched."""
-    return isinstance(pipeline, MultiLabelSegmentation)
+    return isinstance(pipeline, stock.MultiLabelSegmentation)
 
 
 def in_memory(file: Mapping[str, Any]) -> dict[str, Any]:

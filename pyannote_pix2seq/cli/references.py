@@ -48,10 +48,10 @@ def references(data: str, subset: str, kind: str | None = None) -> list[Mapping[
     """
     if subset not in SUBSETS:
         raise ValueError(f"unknown subset {subset!r}; subsets: {', '.join(SUBSETS)}.")
-    if Path(data).is_dir():
-        return _of_folder(Path(data), kind)
     known = sorted(registry)
-    if data not in known:
+    if data not in known:  # asked first: training names the folder of its runs after the protocol
+        if Path(data).is_dir():
+            return _of_folder(Path(data), kind)
         raise ValueError(
             f"{data!r} is neither a folder nor a protocol; known protocols: {', '.join(known) or 'none'} "
             "(--registry database.yml adds others)."

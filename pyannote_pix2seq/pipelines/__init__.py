@@ -1,5 +1,6 @@
-"""File -> diarization."""
+"""File -> diarization, or classes."""
 
+from .multilabel import MultiLabelSegmentation
 from .prompted_speaker_diarization import PromptedSpeakerDiarization
 
-__all__ = ["PromptedSpeakerDiarization"]
+__all__ = ["MultiLabelSegmentation", "PromptedSpeakerDiarization"]

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import soundfile
+from pyannote.database import registry
 
 from pyannote_pix2seq.cli.references import references
 
@@ -45,3 +46,18 @@ def test_what_cannot_be_evaluated_on_is_told(folder, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="no audio file"):
         references(str(tmp_path / "empty"), "test")
+
+
+def test_a_protocol_comes_before_the_folder_of_its_runs(folder, monkeypatch):
+    """Training writes to a folder that is named after the protocol."""
+    (folder / "test.lst").write_text("one\n")
+    (folder / "test.rttm").write_text("SPEAKER one 1 0.5 1.0 <NA> <NA> told <NA> <NA>\n")
+    (folder / "database.yml").write_text(
+        "Databases: {Runs: one/one.wav}\n"
+        "Protocols: {Runs: {Segmentation: {Here: {test: {uri: test.lst, annotation: test.rttm}}}}}\n"
+    )
+    registry.load_database(folder / "database.yml")
+    monkeypatch.chdir(folder)
+    (folder / "Runs.Segmentation.Here").mkdir()
+    (file,) = references("Runs.Segmentation.Here", "test")
+    assert file["annotation"].labels() == ["told"]

@@ -1,0 +1,30 @@
+"""pyannote's pipeline of classes that may overlap, with all of them kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from itertools import repeat
+
+from pyannote.audio import pipelines
+from pyannote.core import Annotation, SlidingWindowFeature
+
+Binarize = Callable[[SlidingWindowFeature], Annotation]
+
+
+class MultiLabelSegmentation(pipelines.MultiLabelSegmentation):
+    """Detect classes that may overlap.
+
+    The stock pipeline calls the tracks of all classes alike, so where two classes start and end together, as speech and
+    the only voice in it do, it keeps the last one alone. Here a track is called as its class is, and both are kept.
+    Parameters and hyper-parameters are those of `pyannote.audio.pipelines.MultiLabelSegmentation`.
+    """
+
+    def initialize(self) -> None:
+        """Make the detectors of each class from the current hyper-parameters."""
+        super().initialize()
+        self._binarize = {name: partial(_binarize, name, binarize) for name, binarize in self._binarize.items()}
+
+
+def _binarize(name: str, binarize: Binarize, scores: SlidingWindowFeature) -> Annotation:
+    return binarize(scores).rename_tracks(generator=repeat(name))
