@@ -37,7 +37,7 @@ def _speakers(mask: Mask, vocabulary: Vocabulary) -> Mask:
     return mask[vocabulary.first_speaker : vocabulary.first_time]
 
 
-def _num_seen(prefix: Sequence[int], vocabulary: Vocabulary) -> int:
+def num_seen(prefix: Sequence[int], vocabulary: Vocabulary) -> int:
     """Number of speakers written so far."""
     written = prefix[SPEAKER::3]
     return vocabulary.speaker_index(max(written)) + 1 if written else 0
@@ -172,7 +172,7 @@ class SpeakersInOrder:
         if len(prefix) % 3 != SPEAKER:
             return allowed
         allowed = allowed.copy()
-        _speakers(allowed, self.vocabulary)[_num_seen(prefix, self.vocabulary) + 1 :] = False
+        _speakers(allowed, self.vocabulary)[num_seen(prefix, self.vocabulary) + 1 :] = False
         return allowed
 
 
@@ -195,7 +195,7 @@ class NobodyTwiceAtOnce:
         if slot == END or not prefix:
             return allowed
         if slot == START:
-            if _num_seen(prefix, self.vocabulary) < self.max_speakers:
+            if num_seen(prefix, self.vocabulary) < self.max_speakers:
                 return allowed  # somebody new can always start
             ends = _last_ends(prefix, self.vocabulary)
             somebody_free = min(ends.get(speaker, 0) for speaker in range(self.max_speakers))
@@ -233,8 +233,8 @@ class SpeakerCount:
         slot = len(prefix) % 3
         if slot == END:
             return allowed
-        num_seen = _num_seen(prefix, self.vocabulary)
-        num_missing = self.minimum - num_seen
+        seen = num_seen(prefix, self.vocabulary)
+        num_missing = self.minimum - seen
         allowed = allowed.copy()
         if slot == START:
             if num_missing > 0 and _times(allowed, self.vocabulary).any():
@@ -243,7 +243,7 @@ class SpeakerCount:
             speakers = _speakers(allowed, self.vocabulary)
             speakers[self.maximum :] = False
             if 0 < self.max_turns - len(prefix) // 3 <= num_missing:
-                speakers[:num_seen] = False
+                speakers[:seen] = False
         return allowed
 
 

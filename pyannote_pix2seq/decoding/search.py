@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..vocabulary import Vocabulary
-from .rules import Mask, Rule
+from .rules import SPEAKER, Mask, Rule, num_seen
 
 
 class State(Protocol):
@@ -85,6 +85,35 @@ class Choose(Protocol):
 def greedy(log_probabilities: Tensor, hypotheses: Sequence[Hypothesis]) -> list[tuple[int, int]]:
     """The most likely token."""
     return list(enumerate(log_probabilities.argmax(-1).tolist()))
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """The most likely token, where what is decided is weighed first: whether to go on, and whether somebody is new.
+
+    Greedy search ends too early: the end has its probability alone, while that of going on is shared by many times.
+    Here a sequence ends when ending is likelier than all of them together.
+
+    Parameters
+    ----------
+    vocabulary : Vocabulary
+    newcomer : float
+        Added to the log-probability that a turn is by a speaker who has not been heard before.
+    """
+
+    vocabulary: Vocabulary
+    newcomer: float = 0.0
+
+    def __call__(self, log_probabilities: Tensor, hypotheses: Sequence[Hypothesis]) -> list[tuple[int, int]]:
+        scores = log_probabilities.clone()
+        ends = scores[:, Vocabulary.EOS] > math.log(0.5)
+        scores[:, Vocabulary.EOS] = scores[:, Vocabulary.EOS].masked_fill(~ends, -math.inf)
+        first = self.vocabulary.first_speaker
+        for row, hypothesis in enumerate(hypotheses):
+            if len(hypothesis.tokens) % 3 == SPEAKER:
+                seen = num_seen(hypothesis.tokens, self.vocabulary)
+                scores[row, first + seen : self.vocabulary.first_time] += self.newcomer
+        return greedy(scores, hypotheses)
 
 
 @dataclass(frozen=True)
@@ -196,7 +225,7 @@ def search(
     forced : sequence of sequence of int, optional
         First tokens of each window, the command not included. Rules see them but do not judge them.
     choose : Choose
-        `greedy`, `Sampling` or `Beam`.
+        `greedy`, `Weighed`, `Sampling` or `Beam`.
     cached : bool
         False computes the whole sequence anew for each token: slow, and the same result.
 

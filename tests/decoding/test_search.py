@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyannote_pix2seq.decoding import Beam, Sampling, greedy, search, window_rules
+from pyannote_pix2seq.decoding import Beam, Sampling, Weighed, greedy, search, window_rules
 from pyannote_pix2seq.decoding.search import Hypothesis
 from pyannote_pix2seq.tokens import decode, triplets
 from pyannote_pix2seq.turns import Turn
@@ -14,7 +14,9 @@ from pyannote_pix2seq.vocabulary import Vocabulary
 from tests.decoding.toy import ToyModel
 
 V = Vocabulary(num_speakers=3, num_steps=12)
-STRATEGIES = [greedy, Sampling(seed=3), Sampling(temperature=0.5, top_k=2), Beam(3)]
+STRATEGIES = [
+    greedy, Weighed(V), Weighed(V, newcomer=1.5), Sampling(seed=3), Sampling(temperature=0.5, top_k=2), Beam(3)
+]  # fmt: skip
 
 
 @st.composite
@@ -75,6 +77,39 @@ def test_what_is_written_is_forced_or_allowed(choose, batch):
 @given(batch=batches())
 def test_greedy_is_a_beam_of_one(batch):
     assert_same(search(*batch), search(*batch, choose=Beam(1)))
+
+
+@given(batch=batches())
+def test_the_end_is_weighed_against_all_starts_together(batch):
+    model, waveforms, rules, forced = batch
+    for i, decoded in enumerate(search(*batch, choose=Weighed(V))):
+        for length in range(len(forced[i]), len(decoded.tokens) + 1, 3):
+            logits, _ = model.write(
+                torch.tensor([[V.DIARIZE, *decoded.tokens[:length]]]), model.read(waveforms[i:][:1])
+            )
+            allowed = np.ones(len(V), dtype=bool)
+            for rule in rules[i]:
+                allowed = rule(decoded.tokens[:length], allowed)
+            odds = logits[0, -1].exp() * torch.from_numpy(allowed)
+            assert (odds[V.EOS] > odds.sum() / 2) == (length == len(decoded.tokens))
+
+
+@given(batch=batches())
+def test_newcomers_are_welcome_or_not(batch):
+    model, waveforms, rules, forced = batch
+    free = [window_rules(V, first_step=2, max_turns=6)] * len(rules)
+
+    def written(newcomer):
+        found = search(model, waveforms, free, forced, Weighed(V, newcomer))
+        return [(len(f) // 3, decode(d.tokens, V)) for f, d in zip(forced, found, strict=True)]
+
+    for _, turns in written(1e3):
+        assert len({turn.speaker for turn in turns}) == min(len(turns), V.num_speakers)
+    for num_forced, turns in written(-1e3):
+        for i in range(num_forced, len(turns)):
+            known = {turn.speaker for turn in turns[:i]}
+            talking = {turn.speaker for turn in turns[:i] if turn.end > turns[i].start}
+            assert turns[i].speaker in known or talking == known
 
 
 def test_probabilities_are_those_of_the_model_under_the_rules():
