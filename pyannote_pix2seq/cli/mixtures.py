@@ -21,7 +21,7 @@ app.command()(study)
 
 WINDOWS = 200  # that are drawn of each style for its statistics
 MIXTURE = "Name of a protocol of mixtures (Conversation, Pix2Seq.SpeakerDiarization.Mine), or a yaml file that has one."
-DATA = "Protocols, RTTM files, or folders in which NAME.rttm (and NAME.uem) lie beside the audio."
+DATA = "Protocols, RTTM files, frozen sets, or folders in which NAME.rttm (and NAME.uem) lie beside the audio."
 Registry = Annotated[Optional[list[Path]], typer.Option(help="A database.yml with the protocol.")]  # noqa: UP045
 Kind = Annotated[
     Optional[str],  # noqa: UP045
@@ -50,7 +50,8 @@ def preview(
     from ..report import draw
 
     one = Mixture(find_protocol(mixture, registry).definition, subset, index)
-    annotation = one.annotation()
+    with _reading():
+        annotation = one.annotation()
     wav, rttm, picture = (into.with_name(into.name + suffix) for suffix in (".wav", ".rttm", ".png"))
     with replacing(wav) as temporary:
         soundfile.write(temporary, one.waveform(), SAMPLE_RATE, subtype="PCM_16")
@@ -77,6 +78,9 @@ def render(
 
     protocol = find_protocol(mixture, registry)
     total = sum(protocol.definition.files.values())
+    with _reading():
+        for subset in protocol.definition.files:
+            protocol.simulator(subset)
     for _ in track(freeze(protocol, into, kind, workers), "mixtures", total, console=Console(stderr=True)):
         pass
     typer.echo(into / "database.yml")
@@ -156,11 +160,9 @@ def find_protocol(name: str, registry: list[Path] | None) -> MixtureProtocol:
     from pyannote.database import registry as databases
 
     from ..mixtures.protocol import DATABASE, MixtureProtocol, define_file
+    from .references import load_registries
 
-    for path in registry or []:
-        if not path.is_file():
-            raise FileNotFoundError(f"{path}: there is no such file.")
-        databases.load_database(path)
+    load_registries(registry)
     if Path(name).suffix in (".yaml", ".yml"):
         return define_file(Path(name))
     full = name if "." in name else f"{DATABASE}.{MixtureProtocol.TASK}.{name}"
@@ -171,28 +173,44 @@ def find_protocol(name: str, registry: list[Path] | None) -> MixtureProtocol:
     return databases.get_protocol(full)
 
 
+def _reading() -> Any:
+    """Says on a terminal why nothing happens yet."""
+    from rich.console import Console
+
+    return Console(stderr=True).status("reading the speech (it is kept for the next time)")
+
+
 def _bank(voices: str | None, registry: list[Path] | None) -> Bank | None:
-    return None if voices is None else find_protocol(voices, registry).simulator("train").bank
+    if voices is None:
+        return None
+    with _reading():
+        return find_protocol(voices, registry).simulator("train").bank
 
 
 def _talks(data: list[str], subset: str, kind: str | None, registry: list[Path] | None) -> Iterator[Talk]:
-    from pyannote.database import registry as databases
-    from pyannote.database.util import load_rttm
+    from pyannote.core import Annotation
+    from pyannote.database.util import load_rttm, load_uem
 
     from ..mixtures.protocol import DATABASE
     from ..mixtures.statistics import of_annotation, of_plan
-    from .references import references
+    from .references import load_registries, references
 
-    for path in registry or []:
-        databases.load_database(path)
+    load_registries(registry)
     with_kind = {item for item in data if kind and next(Path(item).rglob(f"*.{kind}.rttm"), None)}
     if kind and not with_kind:
         raise ValueError(f"{', '.join(data)}: there is no reference that ends in .{kind}.rttm.")
     for item in data:
+        if (frozen := Path(item, f"{subset}.rttm")).is_file():
+            item = str(frozen)
         if item.endswith(".rttm"):
             if not Path(item).is_file():
                 raise FileNotFoundError(f"{item}: there is no such file.")
-            yield from (of_annotation(annotation) for annotation in load_rttm(item).values())
+            uem = Path(item).with_suffix(".uem")
+            annotated = load_uem(uem) if uem.is_file() else {}
+            turns = load_rttm(item)
+            for uri in {**turns, **annotated}:
+                end = annotated[uri].extent().end if uri in annotated else None
+                yield of_annotation(turns.get(uri, Annotation()), end)
         elif item.startswith(f"{DATABASE}."):  # plans tell all, no audio is needed
             yield from (of_plan(mixture.plan()) for mixture in find_protocol(item, None).mixtures(subset))
         else:

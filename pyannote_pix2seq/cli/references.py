@@ -9,6 +9,7 @@ from typing import Any
 from pyannote.core import Annotation, Segment, Timeline
 from pyannote.database import FileFinder, registry
 from pyannote.database.util import load_rttm, load_uem
+from yaml import YAMLError
 
 from ..audio import open_audio
 
@@ -21,12 +22,16 @@ def load_registries(paths: Sequence[Path] | None) -> None:
 
     Raises
     ------
-    FileNotFoundError
+    FileNotFoundError, ValueError
+        If there is no such file, or it is not YAML.
     """
     for path in paths or ():
         if not path.is_file():
-            raise FileNotFoundError(f"{path}: there is no such file.")
-        registry.load_database(path)
+            raise FileNotFoundError(f"registry: there is no file {str(path)!r}.")
+        try:
+            registry.load_database(path)
+        except YAMLError as error:
+            raise ValueError(f"{path}: is not valid YAML: {error}") from None
 
 
 def references(data: str, subset: str, kind: str | None = None) -> list[Mapping[str, Any]]:

@@ -24,6 +24,7 @@ from ..models.weights import WEIGHTS, load
 from ..tasks import SequenceDiarization
 from .callbacks import AveragedWeights, SeedSteps, checkpoints
 from .optimization import attach
+from .references import load_registries
 
 LAST = "last.ckpt"
 
@@ -126,10 +127,7 @@ def pretrained_model(checkpoint: str, task: Any) -> Model:
 
 def _protocol(config: DictConfig) -> Protocol:
     """The protocol, made of `source` and `mixture` when they are given."""
-    for path in _paths(config.registry):
-        if not path.is_file():
-            raise FileNotFoundError(f"registry: there is no file {str(path)!r}.")
-        registry.load_database(path)
+    load_registries(_paths(config.registry))
     mixtures.register()
     name, parts = config.protocol, _plain(config, "source", "mixture")
     task, _, own = name.rpartition(".")

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 import soundfile
-from pyannote.database import registry
 
-from pyannote_pix2seq.cli.references import references
+from pyannote_pix2seq.cli.references import load_registries, references
 
 
 @pytest.fixture
@@ -56,8 +55,16 @@ def test_a_protocol_comes_before_the_folder_of_its_runs(folder, monkeypatch):
         "Databases: {Runs: one/one.wav}\n"
         "Protocols: {Runs: {Segmentation: {Here: {test: {uri: test.lst, annotation: test.rttm}}}}}\n"
     )
-    registry.load_database(folder / "database.yml")
+    load_registries([folder / "database.yml"])
     monkeypatch.chdir(folder)
     (folder / "Runs.Segmentation.Here").mkdir()
     (file,) = references("Runs.Segmentation.Here", "test")
     assert file["annotation"].labels() == ["told"]
+
+
+def test_a_registry_that_cannot_be_read_is_told(tmp_path):
+    (tmp_path / "database.yml").write_text("Databases: {Here: [{uri}.wav]")
+    with pytest.raises(ValueError, match=r"(?s)database.yml: is not valid YAML: .*line 1"):
+        load_registries([tmp_path / "database.yml"])
+    with pytest.raises(FileNotFoundError, match="there is no file '.*none.yml'"):
+        load_registries([tmp_path / "none.yml"])
