@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -17,6 +18,7 @@ from .table import seconds, show
 
 BATCH, DURATION = 8, 5.0
 PRESETS = ("DeviNet", "DeviNetPaper", "DeviNetLight")
+PEER = "PyanNet"
 
 
 def preset(name: str) -> dict[str, Any]:
@@ -40,17 +42,13 @@ def ready(model: Model) -> Model:
 def main() -> None:
     torch.set_num_threads(2)
     waveforms = torch.randn(BATCH, 1, round(DURATION * 16000)) * 0.1
-    models = {
-        **{name: DeviNet(**preset(name)) for name in PRESETS},
-        "PyanNet": PyanNet(),
-    }
-    rows = []
+    models = {PEER: PyanNet(), **{name: DeviNet(**preset(name)) for name in PRESETS}}
     with torch.inference_mode():
-        for name, model in models.items():
-            ready(model)
-            took = seconds(lambda model=model: model(waveforms))
-            size = sum(p.numel() for p in model.parameters()) / 1e6
-            rows.append((name, f"{size:.2f} M", f"{BATCH * DURATION / took:.0f} x real time"))
-    show(
-        f"detectors on the CPU, 2 threads, batches of {BATCH} x {DURATION:g} s", rows, ("model", "parameters", "speed")
-    )
+        took = {name: seconds(partial(ready(model), waveforms)) for name, model in models.items()}
+    rows = []
+    for name, model in models.items():
+        size = sum(p.numel() for p in model.parameters()) / 1e6
+        speed, ratio = BATCH * DURATION / took[name], took[PEER] / took[name]
+        rows.append((name, f"{size:.2f} M", f"{speed:.0f} x real time", f"{ratio:.2f} x {PEER}"))
+    title = f"detectors on the CPU, 2 threads, batches of {BATCH} x {DURATION:g} s"
+    show(title, rows, ("model", "parameters", "speed", "ratio"))
