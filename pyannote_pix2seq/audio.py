@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,6 +15,7 @@ from pyannote.core import Segment
 
 SAMPLE_RATE = 16000  # Hz
 READABLE = "WAV, FLAC, OGG, Opus, MP3, AIFF, AU, CAF or W64"
+SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".au", ".caf", ".w64"})
 
 _READ = 1 << 16  # frames decoded at a time: 1.4 s at 44.1 kHz
 # in libsndfile's log of a header: more bytes promised than there are
@@ -249,7 +251,10 @@ def _sound_file(audio: str | Path | BinaryIO, name: str) -> soundfile.SoundFile:
     try:
         return soundfile.SoundFile(audio)
     except soundfile.LibsndfileError as error:
-        raise ValueError(f"{name}: cannot be read as {READABLE} ({error.error_string.rstrip('.')}).") from None
+        reason = error.error_string.rstrip(".")
+        if Path(name).suffix.lower() in (".m4a", ".aac", ".mp4", ".wma", ".webm", ".mkv"):
+            reason = f"ffmpeg -i {shlex.quote(name)} {shlex.quote(Path(name).stem)}.flac converts it"
+        raise ValueError(f"{name}: cannot be read as {READABLE} ({reason}).") from None
 
 
 def _damaged(name: str, seconds: float, reason: str) -> ValueError:

@@ -9,11 +9,13 @@ from collections.abc import Callable
 
 import typer
 
+from .bulk import bulk
 from .calibrate import calibrate
 from .diarize import diarize
 from .evaluate import evaluate
 from .export import export
 from .mixtures import app as mixtures
+from .report import report
 from .train import train
 from .tune import tune
 
@@ -34,6 +36,8 @@ app = typer.Typer(
 )
 app.command("calibrate")(calibrate)
 app.command("diarize")(diarize)
+app.command("bulk")(bulk)
+app.command("report")(report)
 app.command("evaluate")(evaluate)
 app.command("export")(export)
 app.add_typer(mixtures, name="mixtures")
@@ -68,6 +72,7 @@ def main() -> None:
     os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "false")
     # audio is decoded without FFmpeg here
     warnings.filterwarnings("ignore", message=r"\s*torchcodec is not installed correctly")
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {' '.join(str(message).split())}\n"
     try:
         app()
     except (ValueError, OSError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .options import Device, Folder, MaxSpeakers, MinSpeakers, NumSpeakers, Speakers, clips, load, one_line
 from .quiet import quiet_decoders
 
 if TYPE_CHECKING:
@@ -29,27 +29,12 @@ def diarize(
         Path | None,
         typer.Option(help="Folder for an RTTM and a JSON file of each AUDIO, instead of RTTM on stdout."),
     ] = None,
-    num_speakers: Annotated[
-        int | None,
-        typer.Option(help="Exact number of speakers in each file."),
-    ] = None,
-    min_speakers: Annotated[
-        int | None,
-        typer.Option(help="Smallest number of speakers in each file."),
-    ] = None,
-    max_speakers: Annotated[
-        int | None,
-        typer.Option(help="Largest number of speakers in each file."),
-    ] = None,
-    speaker: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=CLIP", help="A known speaker and a recording of them alone; for each one."),
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps...")] = "auto",
-    pipeline: Annotated[
-        Path | None,
-        typer.Option(help="Folder of a pipeline, instead of the one shipped."),
-    ] = None,
+    num_speakers: NumSpeakers = None,
+    min_speakers: MinSpeakers = None,
+    max_speakers: MaxSpeakers = None,
+    speaker: Speakers = None,
+    device: Device = "auto",
+    pipeline: Folder = None,
     picture: Annotated[
         Path | None,
         typer.Option(help="Picture of the result (PNG, PDF or SVG); for one AUDIO."),
@@ -60,17 +45,18 @@ def diarize(
     RTTM goes to stdout, or into a folder; everything else to stderr.
     """
     files = _check(audio or [], into, picture)
-    clips = _clips(speaker or [])
-    options = {"num_speakers": num_speakers, "min_speakers": min_speakers, "max_speakers": max_speakers}
+    options = {
+        "num_speakers": num_speakers, "min_speakers": min_speakers, "max_speakers": max_speakers,
+        "speakers": clips(speaker),
+    }  # fmt: skip
     with quiet_decoders():
-        _diarize(files, into, clips, options, device, pipeline, picture)
+        _diarize(files, into, options, device, pipeline, picture)
 
 
 def _diarize(
     files: list[Path],
     into: Path | None,
-    clips: dict[str, str],
-    options: dict[str, int | None],
+    options: dict[str, Any],
     device: str,
     pipeline: Path | None,
     picture: Path | None,
@@ -79,8 +65,7 @@ def _diarize(
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
-    with console.status("loading the pipeline"):
-        loaded = _load(pipeline, device)
+    loaded = load(pipeline, device)
     reference = None
     if not files:
         files, reference = _sample()
@@ -90,7 +75,7 @@ def _diarize(
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         for path in files:
             try:
-                diarization = loaded(path, speakers=clips, hook=_hook(progress, path.name), **options)
+                diarization = loaded(path, hook=_hook(progress, path.name), **options)
                 _write(diarization, path, into)
                 if picture:
                     _draw(diarization, path, picture, reference)
@@ -98,7 +83,7 @@ def _diarize(
                 if len(files) == 1:
                     raise
                 failed = True
-                print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+                print(f"error: {one_line(error)}", file=sys.stderr)
     if reference is not None:
         _score(diarization, reference, loaded.get_metric())
     if failed:
@@ -117,25 +102,6 @@ def _check(audio: list[Path], into: Path | None, picture: Path | None) -> list[P
     if into:
         into.mkdir(parents=True, exist_ok=True)
     return audio
-
-
-def _clips(speakers: list[str]) -> dict[str, str]:
-    clips: dict[str, str] = {}
-    for speaker in speakers:
-        name, equals, clip = speaker.partition("=")
-        if not (name and equals and clip):
-            raise ValueError(f"--speaker takes NAME=CLIP, as in Alice=alice.wav; got {speaker!r}.")
-        if name in clips:
-            raise ValueError(f"--speaker {name} is given twice.")
-        clips[name] = clip
-    return clips
-
-
-def _load(folder: Path | None, device: str) -> Any:
-    from .. import pretrained
-    from .loading import load_pipeline, to_device
-
-    return to_device(load_pipeline(str(folder or pretrained())), device)
 
 
 def _sample() -> tuple[list[Path], Annotation]:
@@ -157,17 +123,13 @@ def _hook(progress: Progress, name: str) -> Callable[..., None]:
 
 
 def _write(diarization: Diarization, path: Path, into: Path | None) -> None:
-    rttm = diarization.to_rttm()
-    if into is None:
-        sys.stdout.write(rttm)
-        sys.stdout.flush()
+    if into is not None:
+        from ..bulk import write
+
+        write(diarization, into, path.stem)
         return
-    serialized = json.dumps(diarization.serialize(), indent=2, ensure_ascii=False)
-    for suffix, text in ((".json", serialized), (".rttm", rttm)):
-        target = into / (path.stem + suffix)
-        temporary = target.with_name(f".{target.name}.part")  # a run that is killed leaves no half-written file
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(target)
+    sys.stdout.write(diarization.to_rttm())
+    sys.stdout.flush()
 
 
 def _draw(diarization: Diarization, path: Path, picture: Path, reference: Annotation | None) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -28,16 +29,27 @@ class Job:
         Voices known before.
     hook : callable
         Called with ("chunks", None, completed=seconds, total=seconds), when the total is known.
+    return_exceptions : bool
+        Audio that cannot be read to its end finishes the job, and the exception becomes its `failure`.
     """
 
     def __init__(
-        self, file: Any, uri: str, audio: Recording | Buffer, settings: Settings, memory: SpeakerMemory, hook: Callable
+        self,
+        file: Any,
+        uri: str,
+        audio: Recording | Buffer,
+        settings: Settings,
+        memory: SpeakerMemory,
+        hook: Callable,
+        return_exceptions: bool = False,
     ):
         self.file = file
         self.uri = uri
         self.settings = settings
         self.state = State(memory)
         self.finished = False
+        self.failure: Exception | None = None
+        self._return_exceptions = return_exceptions
         self._hook = hook
         self._buffer = Buffer(audio.blocks()) if isinstance(audio, Recording) else audio
         self._total = int(np.ceil(audio.duration)) if isinstance(audio, Recording) else None
@@ -52,7 +64,13 @@ class Job:
     def ask(self) -> Question | None:
         """What to decode next; None when the file is finished."""
         if not self._again:
-            question = ask(self.state, self._buffer, self.settings)
+            try:
+                question = ask(self.state, self._buffer, self.settings)
+            except (OSError, ValueError) as error:
+                if not self._return_exceptions:
+                    raise
+                self.finished, self.failure = True, error
+                return None
             if question is not None:
                 return question
         self._again = True
@@ -76,3 +94,22 @@ class Job:
     def _report(self, completed: int) -> None:
         if self._total is not None:
             self._hook("chunks", None, completed=min(completed, self._total), total=self._total)
+
+
+@dataclass(frozen=True)
+class Failed:
+    """In place of the job of a file that cannot be opened."""
+
+    file: Any
+    failure: Exception
+    finished: ClassVar[bool] = True
+
+
+def tracked(files: Iterable[Any], progress: bool) -> Iterator[Any]:
+    """Files, with a bar on stderr of how many were started if there is to be `progress`."""
+    if not progress:
+        return iter(files)
+    from rich.console import Console
+    from rich.progress import track
+
+    return iter(track(list(files), "files", console=Console(stderr=True)))

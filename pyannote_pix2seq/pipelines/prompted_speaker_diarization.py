@@ -23,7 +23,7 @@ from .chunking import Buffer
 from .confidence import Calibration
 from .enrolment import enrol
 from .fold import Settings, speaker_bounds
-from .job import Job
+from .job import Failed, Job, tracked
 from .stitching import stitch
 
 OPTIONS = ("num_speakers", "min_speakers", "max_speakers", "speakers", "memory", "hook")
@@ -222,7 +222,8 @@ class PromptedSpeakerDiarization(Pipeline):
         memory: SpeakerMemory | None = None,
         hook: Callable | None = None,
         progress: bool = False,
-    ) -> Iterator[tuple[Source, Diarization]]:
+        return_exceptions: bool = False,
+    ) -> Iterator[tuple[Any, Any]]:
         """Diarize many files: chunks of different files are decoded together.
 
         Parameters are those of `apply`, for each file; `pipeline_kwargs` of a file go before its number of speakers.
@@ -230,24 +231,33 @@ class PromptedSpeakerDiarization(Pipeline):
         Returns
         -------
         results : iterator of (file, Diarization)
-            In the order in which files are finished.
+            In the order in which files are finished. With `return_exceptions`, a file that cannot be read comes with
+            the exception in place of a diarization, and the others go on.
         """
         known = self._known(speakers, memory)
         common = {"num_speakers": num_speakers, "min_speakers": min_speakers, "max_speakers": max_speakers}
 
-        def start(file: Source) -> Job:
+        def start(file: Source) -> Job | Failed:
             own = file.get("pipeline_kwargs") or {} if isinstance(file, Mapping) else {}
-            recording = open_audio(file)
+            try:
+                recording = open_audio(file)
+            except (OSError, ValueError) as error:
+                if return_exceptions:
+                    return Failed(file, error)
+                raise
             settings = self._settings(**{**common, **_counts(own)})
-            return Job(file, recording.uri, recording, settings, known, self.setup_hook(file, hook))
+            ready = self.setup_hook(file, hook)
+            return Job(file, recording.uri, recording, settings, known, ready, return_exceptions)
 
-        waiting = _tracked(files, progress)
-        jobs: list[Job] = []
+        waiting = tracked(files, progress)
+        jobs: list[Job | Failed] = []
         while jobs := [*jobs, *map(start, islice(waiting, self.batch_size - len(jobs)))]:
-            self._advance(jobs)
+            self._advance([job for job in jobs if isinstance(job, Job)])
             for job in jobs:
-                if job.finished:
-                    yield job.file, self._result(job)
+                if isinstance(job, Failed):
+                    yield job.file, job.failure
+                elif job.finished:
+                    yield job.file, job.failure or self._result(job)
             jobs = [job for job in jobs if not job.finished]
 
     def stream(
@@ -337,12 +347,3 @@ class PromptedSpeakerDiarization(Pipeline):
 
 def _counts(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: options[name] for name in ("num_speakers", "min_speakers", "max_speakers") if name in options}
-
-
-def _tracked(files: Iterable[Source], progress: bool) -> Iterator[Source]:
-    if not progress:
-        return iter(files)
-    from rich.console import Console
-    from rich.progress import track
-
-    return iter(track(list(files), "files", console=Console(stderr=True)))

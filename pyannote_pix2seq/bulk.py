@@ -1,0 +1,106 @@
+"""Many files: what is to be diarized, what is done already, and results that are never half-written."""
+
+from __future__ import annotations
+
+import glob
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from .audio import SUFFIXES
+from .diarization import Diarization
+from .files import replacing
+from .pipelines import PromptedSpeakerDiarization
+
+
+def find(inputs: Iterable[str | Path]) -> dict[str, Path]:
+    """Audio files by name.
+
+    Parameters
+    ----------
+    inputs : iterable of (str or Path)
+        Audio files, folders (searched at any depth), patterns such as `calls/**/*.mp3`, or text files `*.lst` with the
+        path of a file in each line, seen from where the list lies.
+
+    Returns
+    -------
+    files : dict
+        Path of each file by its name: its path without suffix, seen from the folder that was searched or from the
+        list, or its stem. Files need not exist.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder or list, or a pattern or a folder has no audio file.
+    ValueError
+        If two files have one name.
+    """
+    files: dict[str, Path] = {}
+    for item in inputs:
+        for name, path in _expand(Path(item)):
+            if files.setdefault(name, path) != path:
+                raise ValueError(f"{files[name]} and {path} would both be called {name}; do them one after the other.")
+    return files
+
+
+def _expand(item: Path) -> Iterator[tuple[str, Path]]:
+    if item.suffix == ".lst":
+        if not item.is_file():
+            raise FileNotFoundError(f"{item}: there is no such list.")
+        lines = (Path(line.strip()) for line in item.read_text(encoding="utf-8").splitlines() if line.strip())
+        yield from ((line.stem if line.is_absolute() else _name(line), item.parent / line) for line in lines)
+    elif item.is_dir() or (glob.has_magic(str(item)) and not item.exists()):
+        there = item.rglob("*") if item.is_dir() else map(Path, glob.glob(str(item), recursive=True))
+        found = sorted(path for path in there if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
+        if not found:
+            raise FileNotFoundError(f"{item}: there is no audio file; known suffixes: {', '.join(sorted(SUFFIXES))}.")
+        yield from ((_name(path.relative_to(item)) if item.is_dir() else path.stem, path) for path in found)
+    else:
+        yield item.stem, item
+
+
+def _name(relative: Path) -> str:
+    return "/".join(part for part in relative.with_suffix("").parts if part != "..")
+
+
+def bulk(
+    pipeline: PromptedSpeakerDiarization, files: Mapping[str, Path], folder: Path, **options: Any
+) -> Iterator[tuple[str, Diarization | Exception | None]]:
+    """Diarize files that were not diarized before; chunks of several are decoded together.
+
+    Parameters
+    ----------
+    pipeline : PromptedSpeakerDiarization
+    files : mapping
+        Paths by name, as from `find`.
+    folder : Path
+        Where `name.rttm` and `name.json` go. A file whose RTTM is there is left out.
+    **options
+        For `pipeline.apply_batch`.
+
+    Yields
+    ------
+    result : (name, Diarization, Exception or None)
+        When it is written; the reason if the file cannot be read; None if it was diarized before.
+    """
+    waiting = {name: path for name, path in files.items() if not _rttm(folder, name).exists()}
+    yield from ((name, None) for name in files if name not in waiting)
+    asked = ({"uri": name, "audio": path} for name, path in waiting.items())
+    for file, result in pipeline.apply_batch(asked, **options, return_exceptions=True):
+        if isinstance(result, Diarization):
+            write(result, folder, file["uri"])
+        yield file["uri"], result
+
+
+def _rttm(folder: Path, name: str) -> Path:
+    return folder / f"{name}.rttm"
+
+
+def write(diarization: Diarization, folder: Path, name: str) -> None:
+    """Write `name.json` and `name.rttm`, the RTTM last: where it is, all is."""
+    serialized = json.dumps(diarization.serialize(), indent=2, ensure_ascii=False)
+    rttm = _rttm(folder, name)
+    for path, text in ((rttm.with_name(f"{Path(name).name}.json"), serialized), (rttm, diarization.to_rttm())):
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")

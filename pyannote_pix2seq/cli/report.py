@@ -1,0 +1,118 @@
+"""`pyannote-pix2seq report`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from .options import Device, Folder, MaxSpeakers, MinSpeakers, NumSpeakers, Speakers, clips, load
+from .quiet import quiet_decoders
+
+if TYPE_CHECKING:
+    from pyannote.core import Annotation
+
+    from ..report import Entry
+
+
+def report(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(help="Audio files, and RTTM files made before: audio without one is diarized."),
+    ],
+    into: Annotated[Path, typer.Option(help="The page (HTML).")] = Path("report.html"),
+    reference: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(help="An RTTM file with what is right, for error rates."),
+    ] = None,
+    num_speakers: NumSpeakers = None,
+    min_speakers: MinSpeakers = None,
+    max_speakers: MaxSpeakers = None,
+    speaker: Speakers = None,
+    device: Device = "auto",
+    pipeline: Folder = None,
+) -> None:
+    """A page about recordings, to read in a browser: who spoke when, how much, how sure, and how wrong."""
+    from ..report import write_page
+
+    options = {
+        "num_speakers": num_speakers, "min_speakers": min_speakers, "max_speakers": max_speakers,
+        "speakers": clips(speaker),
+    }  # fmt: skip
+    made = _annotations(path for path in inputs if path.suffix == ".rttm")
+    right = _annotations(reference or [])
+    audio: dict[str, Path] = {}
+    for path in inputs:
+        if path.suffix != ".rttm" and audio.setdefault(_uri(path), path) != path:
+            raise ValueError(f"files need different names; more than one is called {_uri(path)}.")
+    unknown = right.keys() - made.keys() - audio.keys()
+    if unknown:
+        given = ", ".join(sorted(made.keys() | audio.keys()))
+        raise ValueError(f"a reference is about {', '.join(sorted(unknown))}, but the files are {given}.")
+    with quiet_decoders():
+        for uri, diarization in _diarized(
+            [p for uri, p in audio.items() if uri not in made], options, pipeline, device
+        ):
+            made[uri] = diarization
+        order = [*audio, *(uri for uri in made if uri not in audio)]
+        write_page([_entry(made[uri], audio.get(uri), right.get(uri)) for uri in order], into)
+    typer.echo(into)
+
+
+def _uri(path: Path) -> str:
+    """What RTTM calls a file."""
+    return re.sub(r"\s", "_", path.stem)
+
+
+def _annotations(paths: Iterable[Path]) -> dict[str, Annotation]:
+    """By URI; a file without a line is about the file that has its name, where nobody speaks."""
+    from pyannote.core import Annotation
+    from pyannote.database.util import load_rttm
+
+    found: dict[str, Annotation] = {}
+    for path in paths:
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: there is no such file.")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if line.strip() and len(line.split()) < 8:
+                raise ValueError(f"{path}: is no RTTM file; line {number} is {line[:40]!r}.")
+        found.update(load_rttm(path) or {_uri(path): Annotation(uri=_uri(path))})
+    return found
+
+
+def _diarized(paths: list[Path], options: dict[str, Any], pipeline: Path | None, device: str) -> Any:
+    if not paths:
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    loaded = load(pipeline, device)
+    asked = [{"uri": _uri(path), "audio": path} for path in paths]
+    console = Console(stderr=True)
+    results = loaded(asked, **options)
+    for file, diarization in track(
+        results, "files", len(asked), console=console, transient=True, disable=not console.is_terminal
+    ):
+        yield file["uri"], diarization
+
+
+def _entry(diarization: Annotation, path: Path | None, reference: Annotation | None) -> Entry:
+    from pyannote.core import Segment, Timeline
+
+    from ..audio import open_audio
+    from ..report import Entry
+    from .scores import score_diarization
+
+    recording = open_audio(path) if path else None
+    if reference is None:
+        return Entry(diarization, recording)
+    extent = diarization.get_timeline().extent() | reference.get_timeline().extent()
+    scored = Timeline([Segment(0.0, recording.duration if recording else extent.end)])
+    rates = score_diarization(reference, diarization, scored).errors().rates
+    names = {"der": "DER", "miss": "missed", "false_alarm": "false alarm", "confusion": "confusion"}
+    return Entry(
+        diarization, recording, reference, {names[name]: rate for name, rate in rates.items() if rate is not None}
+    )
