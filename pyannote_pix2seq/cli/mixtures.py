@@ -21,7 +21,9 @@ app.command()(study)
 
 WINDOWS = 200  # that are drawn of each style for its statistics
 MIXTURE = "Name of a protocol of mixtures (Conversation, Pix2Seq.SpeakerDiarization.Mine), or a yaml file that has one."
-DATA = "Protocols, RTTM files, frozen sets, or folders in which NAME.rttm (and NAME.uem) lie beside the audio."
+DATA = (
+    "Protocols, RTTM files, frozen sets, yaml files of mixtures, or folders with NAME.rttm (and NAME.uem) beside audio."
+)
 Registry = Annotated[Optional[list[Path]], typer.Option(help="A database.yml with the protocol.")]  # noqa: UP045
 Kind = Annotated[
     Optional[str],  # noqa: UP045
@@ -189,13 +191,16 @@ def _bank(voices: str | None, registry: list[Path] | None) -> Bank | None:
 
 def _talks(data: list[str], subset: str, kind: str | None, registry: list[Path] | None) -> Iterator[Talk]:
     from pyannote.core import Annotation
+    from pyannote.database import registry as databases
     from pyannote.database.util import load_rttm, load_uem
 
-    from ..mixtures.protocol import DATABASE
+    from ..mixtures.protocol import DATABASE, MixtureProtocol
     from ..mixtures.statistics import of_annotation, of_plan
     from .references import load_registries, references
 
     load_registries(registry)
+    ours = f"{DATABASE}.{MixtureProtocol.TASK}"
+    known = {name for name in databases if name.startswith(f"{ours}.")}
     with_kind = {item for item in data if kind and next(Path(item).rglob(f"*.{kind}.rttm"), None)}
     if kind and not with_kind:
         raise ValueError(f"{', '.join(data)}: there is no reference that ends in .{kind}.rttm.")
@@ -211,7 +216,8 @@ def _talks(data: list[str], subset: str, kind: str | None, registry: list[Path] 
             for uri in {**turns, **annotated}:
                 end = annotated[uri].extent().end if uri in annotated else None
                 yield of_annotation(turns.get(uri, Annotation()), end)
-        elif item.startswith(f"{DATABASE}."):  # plans tell all, no audio is needed
+        elif Path(item).suffix in (".yaml", ".yml") or {item, f"{ours}.{item}"} & known:
+            # plans tell all, no audio is needed
             yield from (of_plan(mixture.plan()) for mixture in find_protocol(item, None).mixtures(subset))
         else:
             for file in references(item, subset, kind if item in with_kind else None):
@@ -224,7 +230,10 @@ def _show(title: str, rows: dict[str, dict[str, float]], text: Callable[[float],
 
     from ..mixtures.statistics import NAMES
 
-    table = Table("", *NAMES.values(), title=title, title_justify="left")
+    table = Table(title=title, title_justify="left")
+    table.add_column("", min_width=max(map(len, rows)))
+    for heading in NAMES.values():
+        table.add_column(heading)
     for name, row in rows.items():
         table.add_row(name, *(text(row[statistic]) for statistic in NAMES))
     Console().print(table)

@@ -6,16 +6,22 @@ Source: https://www.robots.ox.ac.uk/~vgg/data/voxceleb/.
 from __future__ import annotations
 
 import re
+import shlex
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from .base import Source, Utterance, audio_files, existing_folder, sex
+from .base import AUDIO_SUFFIXES, Source, Utterance, audio_files, existing_folder, sex
 
 SPEAKER = re.compile(r"id\d{5}")
+AAC = frozenset({".m4a", ".aac"})  # which only FFmpeg decodes
+CONVERT = """find {} -name '*.m4a' -exec sh -c 'ffmpeg -i "$0" "${{0%.m4a}}.flac"' {{}} \\;"""
 
 
 class VoxCeleb(Source):
-    """`idXXXXX/<video>/*.wav` (VoxCeleb 1) or `*.m4a` (VoxCeleb 2), at any depth, and `vox*_meta.csv` (sex).
+    """`idXXXXX/<video>/*.wav` (VoxCeleb 1) at any depth, and `vox*_meta.csv` (sex).
+
+    VoxCeleb 2 comes as `*.m4a`, which has to be converted once (the error says how); the `*.m4a` may stay.
 
     Parameters
     ----------
@@ -27,12 +33,20 @@ class VoxCeleb(Source):
     def __init__(self, root: str | Path) -> None:
         self.root = existing_folder(root, "voxceleb")
         if next(self._paths(), None) is None:
-            raise ValueError(f"voxceleb: no audio in {str(self.root)!r}; expected idXXXXX/<video>/*.wav (or *.m4a).")
+            if next(self._paths(AAC), None) is not None:
+                raise ValueError(f"voxceleb: {str(self.root)!r} holds AAC only; {self._advice()}")
+            raise ValueError(f"voxceleb: no audio in {str(self.root)!r}; expected idXXXXX/<video>/*.wav (or *.flac).")
 
-    def _paths(self) -> Iterator[Path]:
-        return (path for path in audio_files(self.root) if SPEAKER.fullmatch(path.parent.parent.name))
+    def _paths(self, suffixes: frozenset[str] = AUDIO_SUFFIXES - AAC) -> Iterator[Path]:
+        return (path for path in audio_files(self.root, suffixes) if SPEAKER.fullmatch(path.parent.parent.name))
+
+    def _advice(self) -> str:
+        return f"convert it with FFmpeg first: {CONVERT.format(shlex.quote(str(self.root)))}"
 
     def __iter__(self) -> Iterator[Utterance]:
+        left = {path.with_suffix("") for path in self._paths(AAC)} - {path.with_suffix("") for path in self._paths()}
+        if left:
+            warnings.warn(f"voxceleb: {len(left)} files are AAC and skipped; {self._advice()}", stacklevel=2)
         sexes: dict[str, str] = {}
         for folder in (self.root.resolve().parent, self.root):
             for table in sorted(folder.glob("vox*_meta.csv")):

@@ -169,13 +169,19 @@ def test_voxceleb(tmp_path):
     )
     text(tmp_path / "vox2_meta.csv", "VoxCeleb2 ID ,VGGFace2 ID ,Gender ,Set ", "id00012 ,n000012 ,f ,dev ")
     one = audio(tmp_path / "wav/id10001/1zcIwhmdeo4/00001.wav")
-    two = audio(tmp_path / "dev/aac/id00012/21Uxsk56VDQ/00001.m4a")
+    two = audio(tmp_path / "dev/aac/id00012/21Uxsk56VDQ/00001.flac")
+    audio(two.with_suffix(".m4a"))
     audio(tmp_path / "other/file.wav")
     assert list(source("voxceleb", root=tmp_path)) == [
         Utterance("id00012", two, sex="female", source="voxceleb"),
         Utterance("id10001", one, sex="male", source="voxceleb"),
     ]
     assert fields(source("voxceleb", root=tmp_path / "wav"), "speaker", "sex") == [("id10001", "male")]
+    two.unlink()  # only FFmpeg decodes the other
+    with pytest.warns(UserWarning, match=r"1 files are AAC and skipped; convert it with FFmpeg first: find .*\.flac"):
+        assert fields(source("voxceleb", root=tmp_path), "speaker") == [("id10001",)]
+    with pytest.raises(ValueError, match="holds AAC only; convert it with FFmpeg first: find"):
+        source("voxceleb", root=tmp_path / "dev")
 
 
 COLUMNS = "client_id\tpath\tsentence\tup_votes\tdown_votes\tage\tgender\taccents\tlocale\tsegment"
