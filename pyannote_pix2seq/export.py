@@ -12,6 +12,7 @@ from pyannote.audio import Model
 from .files import replacing
 from .models.checkpoints import load_checkpoint, open_checkpoint
 from .models.weights import save
+from .pipelines import PromptedSpeakerDiarization
 
 CARD = """\
 ---
@@ -87,7 +88,7 @@ def _pipeline(model: Model) -> tuple[str, dict[str, Any]]:
             "name": "pyannote_pix2seq.pipelines.PromptedSpeakerDiarization",
             "params": {"model": "$model/pix2seq"},
         }
-        params: dict[str, Any] = {"min_duration_on": 0.0, "min_duration_off": 0.0, "prompt_duration": 3.0}
+        params: dict[str, Any] = dict(PromptedSpeakerDiarization(model).default_parameters())
     elif kind == "DeviNet":
         pipeline = {
             "name": "pyannote_pix2seq.pipelines.MultiLabelSegmentation",

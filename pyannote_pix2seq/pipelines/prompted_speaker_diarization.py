@@ -16,7 +16,7 @@ from pyannote.metrics.diarization import DiarizationErrorRate
 from pyannote.pipeline.parameter import Uniform
 
 from ..audio import SAMPLE_RATE, Recording, Source, open_audio, rechunk, resample
-from ..decoding.search import Decoded, search
+from ..decoding.search import Decoded, Weighed, search
 from ..diarization import Diarization
 from ..prompts import SpeakerMemory
 from .chunking import Buffer
@@ -61,13 +61,13 @@ class PromptedSpeakerDiarization(Pipeline):
         Shorter gaps within the speech of one speaker are filled, in seconds.
     prompt_duration : float
         Longest prompt of one voice, in seconds.
+    newcomer : float
+        Added to the log-probability that a turn is by a speaker not heard before: below 0, fewer speakers are found.
 
     Usage
     -----
     >>> pipeline = Pipeline.from_pretrained(pyannote_pix2seq.pretrained())
     >>> diarization = pipeline("call.wav", num_speakers=2)
-    >>> for turn, speaker in diarization:
-    ...     print(f"{turn.start:.1f} {turn.end:.1f} {speaker}")
     """
 
     def __init__(
@@ -105,10 +105,11 @@ class PromptedSpeakerDiarization(Pipeline):
         self.min_duration_on = Uniform(0.0, 0.5)
         self.min_duration_off = Uniform(0.0, 1.0)
         self.prompt_duration = Uniform(1.0, 5.0)
+        self.newcomer = Uniform(-6.0, 2.0)
         self.instantiate(self.default_parameters())
 
     def default_parameters(self) -> dict[str, float]:
-        return {"min_duration_on": 0.0, "min_duration_off": 0.0, "prompt_duration": 3.0}
+        return {"min_duration_on": 0.0, "min_duration_off": 0.0, "prompt_duration": 3.0, "newcomer": 0.0}
 
     def classes(self) -> Iterator[str]:
         """SPEAKER_00, SPEAKER_01..."""
@@ -303,9 +304,9 @@ class PromptedSpeakerDiarization(Pipeline):
         windows = [question.window for _, question in asked if question.window is not None]
         decoded: Iterator[Decoded] = iter(())
         if windows:
-            waveforms = torch.from_numpy(np.stack([window.waveform for window in windows]))[:, None]
-            rules, forced = [window.rules for window in windows], [window.forced for window in windows]
-            decoded = iter(search(self.model, waveforms, rules, forced))
+            sounds, rules, forced = zip(*windows, strict=True)
+            waveforms = torch.from_numpy(np.stack(sounds))[:, None]
+            decoded = iter(search(self.model, waveforms, rules, forced, Weighed(self.model.vocabulary, self.newcomer)))
         for job, question in asked:
             job.answer(question, None if question.window is None else next(decoded))
 
