@@ -55,6 +55,17 @@ class Consecutive(Sampler):
         return self.count
 
 
+class LazyLoader(DataLoader):
+    """A loader that draws nothing before its first batch is asked for.
+
+    Lightning starts to iterate when a scheduler wants to know how long training is, which is before it has restored the
+    step at which a run resumes; workers would begin with windows that were used up.
+    """
+
+    def __iter__(self) -> Iterator[Any]:
+        yield from super().__iter__()
+
+
 class ErrorRate(Metric):
     """Diarization error rate over windows: no collar, overlap scored."""
 
@@ -210,7 +221,7 @@ class SequenceDiarization(SegmentationTask):
         windows = self.windows(subset)
         if subset == "train" and self.noise_turns:
             windows = WithNoiseTurns(windows, self.model.vocabulary.num_steps, self.noise_turns, self.seed)
-        return DataLoader(
+        return LazyLoader(
             windows,
             batch_size=self.batch_size,
             sampler=Consecutive(-(-count // num_processes), lambda: first() * num_processes, rank, num_processes),

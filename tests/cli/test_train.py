@@ -1,7 +1,10 @@
 """From the command line to a pipeline: training, export, evaluation; and what is told to those who mistype."""
 
 import json
+import signal
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -47,13 +50,14 @@ def test_train_resume_export_and_evaluate(here, protocols):
     train_with([*MINIATURE, "average=0.9"])
     (run,) = (here / "Miniature.SpeakerDiarization.Mixtures").iterdir()
     names = {path.name for path in run.iterdir()}
-    assert {"config.yaml", "overrides.yaml", "hydra.yaml", "last.ckpt", "best.yaml", "metrics.csv"} <= names
+    assert {"config.yaml", "overrides.yaml", "hydra.yaml", "last.ckpt", "best.yaml"} <= names
     assert any(name.startswith("epoch=") and "ErrorRate=" in name for name in names)
     before = torch.load(run / "last.ckpt", weights_only=False)["global_step"]
 
     train_with([*MINIATURE, "average=0.9", "resume=auto", "trainer.max_steps=6"])
     assert [run] == list((here / "Miniature.SpeakerDiarization.Mixtures").iterdir())
     assert (before, torch.load(run / "last.ckpt", weights_only=False)["global_step"]) == (4, 6)
+    assert len(list(run.glob("metrics-*/metrics.csv"))) == 2  # what was logged before is still there
 
     folder = export(run / "last.ckpt", here / "pipeline")
     assert {path.name for path in folder.iterdir()} == {"config.yaml", "README.md", "pix2seq"}
@@ -71,6 +75,50 @@ def test_train_resume_export_and_evaluate(here, protocols):
     assert [row["file"] for row in result["files"]] == ["a", "long", "short"]
     assert result["total"]["speech"] == pytest.approx(3.0)
     assert len((here / "out" / "scores.csv").read_text().splitlines()) == 5
+
+
+KILLED = """
+import os, signal, sys
+sys.path.insert(0, sys.argv.pop(1))
+from pyannote_pix2seq.cli import training
+from pyannote_pix2seq.cli.train import train_with
+from pyannote_pix2seq.tasks import SequenceDiarization
+from tests.tasks.miniature import Mixtures
+
+notes, last = sys.argv.pop(1), int(sys.argv.pop(1))
+training._protocol = lambda config: Mixtures()
+step = SequenceDiarization.training_step
+
+def noted(self, batch, batch_idx):
+    loss, number = step(self, batch, batch_idx), self.model.global_step
+    with open(notes, "a") as file:
+        print(number, loss.item(), file=file)
+    if number == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return loss
+
+SequenceDiarization.training_step = noted
+train_with(sys.argv[1:])
+"""
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_in_mid_epoch_goes_on_as_if_nothing_had_happened(tmp_path):
+    changed = ["model.dropout=0.1", "task.num_batches=5", "task.num_workers=1", "trainer.max_steps=11"]
+    options = [*MINIATURE, *changed, "checkpoint.every=3", "resume=auto"]
+
+    def losses(name, last=-1):
+        notes = tmp_path / f"{name}{last}.txt"
+        command = [sys.executable, "-W", "ignore", "-c", KILLED, Path(__file__).parents[2], notes, str(last)]
+        done = subprocess.run([*command, *options, f"hydra.run.dir={name}"], cwd=tmp_path, timeout=600)
+        assert done.returncode == (0 if last < 0 else -signal.SIGKILL)
+        return {int(step): float(loss) for step, loss in map(str.split, notes.read_text().splitlines())}
+
+    whole = losses("whole")
+    before, after = losses("killed", last=8), losses("killed")  # epochs end at 5 and 10, checkpoints are at 3 and 6
+    assert (sorted(whole), sorted(before), sorted(after)) == (list(range(11)), list(range(9)), list(range(6, 11)))
+    assert before == pytest.approx({step: whole[step] for step in before}, rel=1e-5)
+    assert after == pytest.approx({step: whole[step] for step in after}, rel=1e-4)
 
 
 def test_fine_tuning_starts_from_the_weights_that_were_given(here, protocols):

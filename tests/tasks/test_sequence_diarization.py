@@ -109,6 +109,18 @@ def test_noise_turns_are_for_training_and_off_unless_asked_for(kind, tmp_path):
     assert written == true
 
 
+def test_windows_are_those_of_the_step_at_which_the_first_is_asked_for(monkeypatch):
+    """Not of the step at which a loader is made: a run that resumes does not know it then."""
+    model = made(Mixtures(), num_workers=1)
+    model.setup()
+    position = [0]
+    monkeypatch.setattr(model.task, "_windows_seen", lambda: position[0])
+    batches = iter(model.task.train_dataloader())
+    position[0] = 6
+    windows = [model.task.windows("train")[i] for i in (6, 7)]
+    assert torch.equal(next(batches)["waveforms"], model.task.collate_fn(windows)["waveforms"])
+
+
 def test_indices_are_dealt_out():
     dealt = [list(Consecutive(3, lambda: 10, rank, 2)) for rank in range(2)]
     assert dealt == [[10, 12, 14], [11, 13, 15]]
