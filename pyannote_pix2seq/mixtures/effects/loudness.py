@@ -49,14 +49,23 @@ def _floor(num_samples: int) -> Samples:
 
 @dataclass(frozen=True)
 class Level:
-    """Level of the recording, in decibels of full scale, and the floor of its recorder."""
+    """Level of the recording, in decibels of full scale, and the floor of its recorder.
+
+    Parameters
+    ----------
+    range : (float, float)
+    quieter : (float, float)
+        How much quieter it is where nobody speaks: nobody turns a recorder up for silence.
+    """
 
     range: tuple[float, float] = (-50.0, -12.0)
+    quieter: tuple[float, float] = (0.0, 40.0)
 
     def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> Scaled:
         middle = sum(self.range) / 2
         low, high = (middle + (edge - middle) * (0.4 + 0.6 * difficulty) for edge in self.range)
-        return Scaled(gain(rng.uniform(low, high)), gain(rng.uniform(-90, -65)))
+        loud = rng.uniform(low, high) - (0.0 if plan.voices else rng.uniform(*self.quieter))
+        return Scaled(gain(loud), gain(rng.uniform(-90, -65)))
 
 
 @dataclass(frozen=True)
