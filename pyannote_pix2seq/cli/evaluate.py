@@ -44,7 +44,7 @@ def evaluate(
     subset: Annotated[str, typer.Option(help="Of the protocol: train, development or test.")] = "test",
     num_speakers: Annotated[str, typer.Option(help="auto; oracle: as many as in the reference; or a number.")] = "auto",
     collar: Annotated[
-        float, typer.Option(help="Seconds around reference boundaries that are not scored, half on each side.")
+        float, typer.Option(min=0.0, help="Seconds around reference boundaries that are not scored, half on each side.")
     ] = 0.0,
     skip_overlap: Annotated[bool, typer.Option(help="Do not score where several people talk.")] = False,
     references: Annotated[
@@ -80,10 +80,12 @@ def evaluate(
     files = find(data, subset, references)
     with Console(stderr=True).status("loading the pipeline"):
         loaded = to_device(load_pipeline(pipeline), device)
+    detects = detects_classes(loaded)
+    if detects and num_speakers != "auto":
+        raise ValueError("--num-speakers is for diarization: this pipeline detects classes.")
     started = time.monotonic()
     pairs = diarized(loaded, files, num_speakers)
     seconds = time.monotonic() - started
-    detects = detects_classes(loaded)
     result = _detection(pairs, loaded.classes()) if detects else _diarization(pairs, collar, skip_overlap)
     audio = sum(file["annotated"].duration() for file in files)
     result = {

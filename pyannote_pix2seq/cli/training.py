@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks import LearningRateMonitor, RichProgressBar
 from omegaconf import DictConfig, OmegaConf
 from pyannote.audio import Model
 from pyannote.audio.core.task import Task, UnknownSpecificationsError
+from pyannote.audio.tasks.segmentation.mixins import SegmentationTask
 from pyannote.database import FileFinder, Protocol, registry
 from torch import nn
 
@@ -56,6 +57,8 @@ def run(config: DictConfig, folder: Path) -> float | None:
     protocol = _protocol(config)
     augmentation = instantiate(config.get("augmentation"), _convert_="all")
     task = _make("task", config.task, protocol=protocol, augmentation=augmentation)
+    if isinstance(task, SegmentationTask) and task.__module__.startswith("pyannote.audio."):
+        _check_files(protocol, task)
     model = _make("model", config.model, task=task)
     attach(
         model,
@@ -85,6 +88,31 @@ def run(config: DictConfig, folder: Path) -> float | None:
         return None
     best.to_yaml(str(folder / "best.yaml"))
     return float(best.best_model_score)
+
+
+def _check_files(protocol: Protocol, task: SegmentationTask) -> None:
+    """Say what the tasks of pyannote.audio stumble over without a word about the data.
+
+    Raises
+    ------
+    ValueError
+        If a file has no labels, nobody speaks, or no annotated part is as long as what the task cuts out.
+    """
+    for subset in ("train", "development")[: 1 + task.has_validation]:
+        spoken, longest = 0.0, 0.0
+        for file in getattr(protocol, subset)():
+            for key in ("annotation", "annotated"):
+                if file.get(key) is None:
+                    raise ValueError(f"{protocol.name}: file {file['uri']!r} has no {key!r}.")
+            spoken += file["annotation"].get_timeline().duration()
+            longest = max([longest, *(region.duration for region in file["annotated"])])
+        if not spoken:
+            raise ValueError(f"{protocol.name}: nobody speaks in the {subset} set; nothing can be learned from it.")
+        if longest < task.duration:
+            raise ValueError(
+                f"{protocol.name}: no annotated part of the {subset} set lasts task.duration={task.duration:g} s; "
+                f"the longest has {longest:g} s."
+            )
 
 
 def _monitor(task: Task) -> tuple[str | None, str]:

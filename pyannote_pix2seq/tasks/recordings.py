@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import soundfile
 import soxr
+from pyannote.core import Segment, Timeline
 
-from ..audio import READABLE, SAMPLE_RATE
+from ..audio import READABLE, SAMPLE_RATE, open_audio
 
 SUBSETS = ("train", "development")
 REGION = np.dtype([("file", "i4"), ("start", "f8"), ("end", "f8")])
@@ -42,7 +43,10 @@ def read_protocol(protocol: Any, has_validation: bool) -> dict[str, np.ndarray]:
             number = len(audio)
             audio.append(str(file["audio"]))
             subsets.append(SUBSETS.index(subset))
-            regions += [(number, region.start, region.end) for region in file["annotated"].support()]
+            annotated = file.get("annotated")
+            if annotated is None:
+                annotated = Timeline([Segment(0, open_audio(file).duration)])
+            regions += [(number, region.start, region.end) for region in annotated.support()]
             scope = file.get("scope", "file")
             speakers = {}
             for segment, _, label in file["annotation"].itertracks(yield_label=True):

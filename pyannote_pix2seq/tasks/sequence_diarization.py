@@ -62,7 +62,7 @@ class LazyLoader(DataLoader):
     step at which a run resumes; workers would begin with windows that were used up.
     """
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         yield from super().__iter__()
 
 
@@ -197,6 +197,12 @@ class SequenceDiarization(SegmentationTask):
 
     def windows(self, subset: str) -> Dataset:
         """Windows without end, by index."""
+        longest = self.model.grid.duration
+        if self.duration > longest:
+            raise ValueError(
+                f"windows of {self.duration:g} s do not fit a model of {longest:g} s: lower the task's duration, or "
+                "raise the model's together with its num_steps."
+            )
         train, resolution = subset == "train", self.model.grid.resolution
         seed = self.seed if train else self.seed + 1
         if not self.synthetic:

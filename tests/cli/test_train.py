@@ -153,6 +153,21 @@ def test_mistakes_are_told_in_one_line(argument, message, protocols):
     assert message in " ".join(str(error.value).split())
 
 
+@pytest.mark.parametrize(
+    ("changed", "duration", "message"),
+    [
+        ({"annotated": False}, 2, "file 'long' has no 'annotation'"),
+        ({"silent": True}, 2, "nobody speaks in the train set"),
+        ({}, 30, "no annotated part of the train set lasts task.duration=30 s; the longest has 20 s"),
+    ],
+)
+def test_data_that_the_tasks_of_pyannote_stumble_over_are_told(changed, duration, message, here, monkeypatch):
+    monkeypatch.setattr(training, "_protocol", lambda config: Recordings(here, **changed))
+    stock = ["protocol=Any.SpeakerDiarization.Thing", "task=VoiceActivityDetection", "model=PyanNet"]
+    with pytest.raises(ValueError, match=message):
+        train_with([*stock, f"task.duration={duration}", "task.num_workers=0", "trainer=fast_dev_run"])
+
+
 def test_protocols_that_are_not_there_are_told(here):
     config = {"registry": None, "protocol": "AMI.SpeakerDiarization.nothing", "source": None}
     with pytest.raises(ValueError, match="known protocols: .*Pix2Seq.SpeakerDiarization.Conversation"):

@@ -15,6 +15,7 @@ from pyannote_pix2seq.cli.callbacks import AveragedWeights, SeedSteps, checkpoin
 from pyannote_pix2seq.cli.optimization import attach, warmup_cosine
 from pyannote_pix2seq.models.checkpoints import load_checkpoint, trust
 from pyannote_pix2seq.tasks import SequenceDiarization
+from pyannote_pix2seq.tasks.recordings import read_protocol
 from pyannote_pix2seq.tasks.sequence_diarization import Consecutive, ErrorRate
 from pyannote_pix2seq.tokens import decode
 from tests.tasks.miniature import Mixtures, Recordings, tiny
@@ -107,6 +108,22 @@ def test_noise_turns_are_for_training_and_off_unless_asked_for(kind, tmp_path):
     vocabulary = tiny().vocabulary
     written, true = ([decode(row[1:], vocabulary) for row in b["tokens"].tolist()] for b in (noisy, train))
     assert written == true
+
+
+def test_windows_longer_than_the_model_are_refused():
+    with pytest.raises(ValueError, match="windows of 5 s do not fit a model of 4 s"):
+        lightning.Trainer(fast_dev_run=True, **QUIET).fit(made(Mixtures(), duration=5.0))
+
+
+def test_a_file_without_annotated_regions_is_annotated_as_a_whole(tmp_path):
+    class Whole(Recordings):
+        def train_iter(self):
+            yield from ({**file, "annotated": None} for file in super().train_iter())
+
+        development_iter = train_iter
+
+    regions, same = (read_protocol(kind(tmp_path), True)["regions"] for kind in (Recordings, Whole))
+    assert regions.tolist() == same.tolist()
 
 
 def test_windows_are_those_of_the_step_at_which_the_first_is_asked_for(monkeypatch):
