@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,14 @@ class Rule(Protocol):
     """Narrow a mask over the vocabulary; the mask given is not modified."""
 
     def __call__(self, prefix: Sequence[int], allowed: Mask, /) -> Mask: ...
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """What becomes a rule once a window was read."""
+
+    def listen(self, state: Any, row: int, /) -> Rule:
+        """Rule for one row of the batch."""
 
 
 def _times(mask: Mask, vocabulary: Vocabulary) -> Mask:
@@ -255,7 +263,8 @@ def window_rules(
     max_speakers: int | None = None,
     max_turns: int = 64,
     min_duration_steps: int = 1,
-) -> list[Rule]:
+    listeners: Sequence[Listener] = (),
+) -> list[Rule | Listener]:
     """Rules of one window.
 
     Parameters
@@ -270,6 +279,8 @@ def window_rules(
         Largest number of turns, forced ones included.
     min_duration_steps : int
         Shortest turn, in steps.
+    listeners : sequence of Listener
+        Of those that limit where turns lie, such as `Audible`.
 
     Raises
     ------
@@ -296,6 +307,7 @@ def window_rules(
         TimeMovesForward(vocabulary),
         WithinAudio(vocabulary, first_step, last_step),
         MinimumDuration(vocabulary, min_duration_steps, last_step),
+        *listeners,
         MaximumTurns(vocabulary, max_turns),
         SpeakersInOrder(vocabulary),
         NobodyTwiceAtOnce(vocabulary, max_speakers),

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..vocabulary import Vocabulary
-from .rules import SPEAKER, Mask, Rule, num_seen
+from .rules import SPEAKER, Listener, Mask, Rule, num_seen
 
 
 class State(Protocol):
@@ -207,7 +207,7 @@ def _result(hypothesis: Hypothesis) -> Decoded:
 def search(
     model: Writer[StateT],
     waveforms: Tensor,
-    rules: Sequence[Sequence[Rule]],
+    rules: Sequence[Sequence[Rule | Listener]],
     forced: Sequence[Sequence[int]] | None = None,
     choose: Choose = greedy,
     cached: bool = True,
@@ -220,7 +220,7 @@ def search(
         For instance a `Pix2Seq`, in evaluation mode. The search runs on its device.
     waveforms : (batch, channel, sample) Tensor
         One window each.
-    rules : sequence of sequence of Rule
+    rules : sequence of sequence of Rule or Listener
         Rules of each window. They must end the sequence at some point, as `MaximumTurns` does.
     forced : sequence of sequence of int, optional
         First tokens of each window, the command not included. Rules see them but do not judge them.
@@ -255,10 +255,11 @@ def search(
     common = min(map(len, forced))  # forced tokens that are written at once
     hypotheses = [Hypothesis(i, tuple(f[:common]), (0.0,) * common) for i, f in enumerate(forced)]
     read = model.read(waveforms.to(device))
+    heard = [[r.listen(read, i) if isinstance(r, Listener) else r for r in own] for i, own in enumerate(rules)]
     logits, state = model.write(tensor([(Vocabulary.DIARIZE, *h.tokens) for h in hypotheses]), read)
     results: dict[int, Decoded] = {}
     while True:
-        allowed = torch.from_numpy(np.stack([_allowed(h, rules[h.window], forced[h.window], size) for h in hypotheses]))
+        allowed = torch.from_numpy(np.stack([_allowed(h, heard[h.window], forced[h.window], size) for h in hypotheses]))
         log_probabilities = logits[:, -1].float().masked_fill(~allowed.to(device), -math.inf).log_softmax(-1)
         chosen = choose(log_probabilities, hypotheses)
         rows, tokens = tensor(chosen).unbind(-1)

@@ -9,14 +9,15 @@ Offline and live use are the same fold. Time is counted in grid steps from the s
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..decoding.audible import Audible
 from ..decoding.roster import Roster
-from ..decoding.rules import SPEAKER, Rule, window_rules
+from ..decoding.rules import SPEAKER, Listener, Rule, window_rules
 from ..decoding.search import Decoded
 from ..prompts import Prompt, SpeakerMemory, lay_out, prompt, remember, step_samples
 from ..tokens import decode, triplets
@@ -54,6 +55,7 @@ class Settings:
     min_speakers : int
     max_speakers : int or None
         In the file.
+    audible : Audible
     calibration : Calibration
     """
 
@@ -67,6 +69,7 @@ class Settings:
     min_duration_steps: int
     min_speakers: int
     max_speakers: int | None
+    audible: Audible
     calibration: Calibration
 
     @property
@@ -92,11 +95,16 @@ def speaker_bounds(num: int | None, least: int | None, most: int | None) -> tupl
     return num or least or 0, num or most
 
 
+def counts(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the options that bound the number of speakers."""
+    return {name: options[name] for name in ("num_speakers", "min_speakers", "max_speakers") if name in options}
+
+
 class Window(NamedTuple):
     """What the search is given."""
 
     waveform: np.ndarray  # (sample,): prompts and chunk, padded with zeros to the duration of the grid
-    rules: list[Rule]
+    rules: list[Rule | Listener]
     forced: list[int]
 
 
@@ -246,6 +254,7 @@ def _window(
         min_speakers=num_prompted + (num_newcomers or 0),
         max_turns=max(settings.max_turns, num_prompted + 1),
         min_duration_steps=settings.min_duration_steps,
+        listeners=[settings.audible],
     )
     budget = _budget(state, settings) if num_newcomers is None else num_newcomers
     if budget is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,14 @@ from pyannote.metrics.diarization import DiarizationErrorRate
 from pyannote.pipeline.parameter import Uniform
 
 from ..audio import SAMPLE_RATE, Recording, Source, open_audio, rechunk, resample
+from ..decoding.audible import Audible
 from ..decoding.search import Decoded, Weighed, search
 from ..diarization import Diarization
 from ..prompts import SpeakerMemory
 from .chunking import Buffer
 from .confidence import Calibration
 from .enrolment import enrol
-from .fold import Settings, speaker_bounds
+from .fold import Settings, counts, speaker_bounds
 from .job import Failed, Job, tracked
 from .stitching import stitch
 
@@ -61,13 +62,14 @@ class PromptedSpeakerDiarization(Pipeline):
         Shorter gaps within the speech of one speaker are filled, in seconds.
     prompt_duration : float
         Longest prompt of one voice, in seconds.
+    speech : float
+        Least probability of speech, by the frame head, inside of turns.
     newcomer : float
         Added to the log-probability that a turn is by a speaker not heard before: below 0, fewer speakers are found.
 
     Usage
     -----
-    >>> pipeline = Pipeline.from_pretrained(pyannote_pix2seq.pretrained())
-    >>> diarization = pipeline("call.wav", num_speakers=2)
+    >>> diarization = Pipeline.from_pretrained(pyannote_pix2seq.pretrained())("call.wav", num_speakers=2)
     """
 
     def __init__(
@@ -105,18 +107,17 @@ class PromptedSpeakerDiarization(Pipeline):
         self.min_duration_on = Uniform(0.0, 0.5)
         self.min_duration_off = Uniform(0.0, 1.0)
         self.prompt_duration = Uniform(1.0, 5.0)
+        self.speech = Uniform(0.0, 1.0)
         self.newcomer = Uniform(-6.0, 2.0)
         self.instantiate(self.default_parameters())
 
     def default_parameters(self) -> dict[str, float]:
-        return {"min_duration_on": 0.0, "min_duration_off": 0.0, "prompt_duration": 3.0, "newcomer": 0.0}
+        durations = {"min_duration_on": 0.0, "min_duration_off": 0.0, "prompt_duration": 3.0}
+        return {**durations, "speech": 0.5, "newcomer": 0.0}
 
     def classes(self) -> Iterator[str]:
         """SPEAKER_00, SPEAKER_01..."""
-        number = 0
-        while True:
-            yield f"SPEAKER_{number:02d}"
-            number += 1
+        return (f"SPEAKER_{number:02d}" for number in count())
 
     def get_metric(self) -> DiarizationErrorRate:
         """Diarization error rate: no collar, overlap scored."""
@@ -174,7 +175,7 @@ class PromptedSpeakerDiarization(Pipeline):
         twice = sorted({uri for uri in uris if uris.count(uri) > 1})
         if twice:
             raise ValueError(f"files of one list need different URIs; more than one is called {', '.join(twice)}.")
-        self._settings(**_counts(options))  # complain now, not when the first result is asked for
+        self._settings(**counts(options))  # complain now, not when the first result is asked for
         return self.apply_batch(files, **options)
 
     def apply(
@@ -246,7 +247,7 @@ class PromptedSpeakerDiarization(Pipeline):
                 if return_exceptions:
                     return Failed(file, error)
                 raise
-            settings = self._settings(**{**common, **_counts(own)})
+            settings = self._settings(**{**common, **counts(own)})
             ready = self.setup_hook(file, hook)
             return Job(file, recording.uri, recording, settings, known, ready, return_exceptions)
 
@@ -316,6 +317,7 @@ class PromptedSpeakerDiarization(Pipeline):
         minimum, maximum = speaker_bounds(num_speakers, min_speakers, max_speakers)
         grid = self.model.grid
         longest = grid.num_steps if self.chunk_duration is None else grid.step(self.chunk_duration)
+        shortest = max(grid.step(self.min_duration_on), 1)
         return Settings(
             vocabulary=self.model.vocabulary,
             grid=grid,
@@ -324,9 +326,10 @@ class PromptedSpeakerDiarization(Pipeline):
             longest=longest,
             step=self.step,
             prompt_duration=self.prompt_duration,
-            min_duration_steps=max(grid.step(self.min_duration_on), 1),
+            min_duration_steps=shortest,
             min_speakers=minimum,
             max_speakers=maximum,
+            audible=Audible(self.model.vocabulary, self.model.steps_per_position, self.speech, shortest),
             calibration=self.calibration,
         )
 
@@ -344,7 +347,3 @@ class PromptedSpeakerDiarization(Pipeline):
 
     def _result(self, job: Job) -> Diarization:
         return stitch(job.state.chunks, self.model.grid, self.min_duration_off, job.duration, job.state.memory, job.uri)
-
-
-def _counts(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: options[name] for name in ("num_speakers", "min_speakers", "max_speakers") if name in options}

@@ -1,6 +1,6 @@
 """A model that knows: each speaker is a pure tone, and is recognised by it wherever it is heard."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -34,10 +34,11 @@ def conversation(turns, num_steps: int) -> np.ndarray:
 @dataclass(frozen=True)
 class OracleState:
     answers: Tensor  # (batch, token): the whole sequence that is to be written
+    activity: Tensor  # (batch, position, speaker): logits; a position is a step
     num_tokens: int = 0
 
     def select(self, rows: Tensor) -> "OracleState":
-        return OracleState(self.answers[rows], self.num_tokens)
+        return OracleState(self.answers[rows], self.activity[rows], self.num_tokens)
 
 
 class Oracle(nn.Module):
@@ -51,6 +52,7 @@ class Oracle(nn.Module):
     """
 
     NUM_VOICES = 24
+    steps_per_position = 1
 
     def __init__(self, duration: float = 6.0, num_speakers: int = 4, max_turns: int = 64) -> None:
         super().__init__()
@@ -75,19 +77,23 @@ class Oracle(nn.Module):
     def read(self, waveforms: Tensor) -> OracleState:
         assert waveforms.shape[1:] == (1, self.grid.num_steps * step_samples(self.grid, RATE))
         self.batch_sizes.append(len(waveforms))
-        known = map(self.hear, waveforms[:, 0].numpy())
+        known = list(map(self.hear, waveforms[:, 0].numpy()))
+        activity = torch.full((len(known), self.grid.num_steps, self.NUM_VOICES), -20.0)
+        for row, turns in enumerate(known):
+            for turn in turns:
+                activity[row, turn.start : turn.end, turn.speaker] = 20.0
         written = [
             encode([t for t in turns if t.speaker < self.vocabulary.num_speakers], self.vocabulary) for turns in known
         ]
         length = max(map(len, written))
-        return OracleState(torch.tensor([w + [Vocabulary.EOS] * (length - len(w)) for w in written]))
+        return OracleState(torch.tensor([w + [Vocabulary.EOS] * (length - len(w)) for w in written]), activity)
 
     def write(self, tokens: Tensor, state: OracleState) -> tuple[Tensor, OracleState]:
         length = tokens.shape[1]
         at = (state.num_tokens + torch.arange(length)).clamp(max=state.answers.shape[1] - 1)
         answers = state.answers[:, at]
         logits = 20.0 * torch.nn.functional.one_hot(answers, len(self.vocabulary)).float()
-        return logits, OracleState(state.answers, state.num_tokens + length)
+        return logits, replace(state, num_tokens=state.num_tokens + length)
 
 
 class OraclePipeline(PromptedSpeakerDiarization):
