@@ -265,19 +265,25 @@ class SequenceDiarization(SegmentationTask):
         }
         for name, steps in time_distances(logits, tokens, taught, vocabulary).items():
             losses[f"{name}_distance"] = steps * self.model.grid.resolution
-        # one vector for each speaker of each window, heard where nobody else talks
-        alone = (batch["activity"] == 1) & (batch["activity"].sum(-1, keepdim=True) == 1)
-        heard = torch.einsum("bps,bpf->bsf", alone.float(), state.voices)
-        known = (batch["identities"] >= 0) & (alone.sum(1) >= MIN_POSITIONS)
-        voices, named = heard[known], batch["identities"][known]
-        if "solos" in batch:
-            voices = torch.cat([voices, self.model.hear(batch["solos"]).mean(1)])
-            named = torch.cat([named, batch["soloists"]])
-        if len(named):
-            guessed = self.model.identify(voices).float()
-            losses["identity"] = F.cross_entropy(guessed, named)
-            losses["identified"] = (guessed.argmax(-1) == named).float().mean()
+        if self.model.training:  # nobody else was ever given an identity
+            losses |= self._identity_losses(batch, state.voices)
         return losses
+
+    def _identity_losses(self, batch: dict[str, Tensor], voices: Tensor) -> dict[str, Tensor]:
+        """Who is heard: one vector for each speaker of each window, where nobody else talks, and for each solo."""
+        alone = (batch["activity"] == 1) & (batch["activity"].sum(-1, keepdim=True) == 1)
+        known = (batch["identities"] >= 0) & (alone.sum(1) >= MIN_POSITIONS)
+        heard, named = torch.einsum("bps,bpf->bsf", alone.float(), voices)[known], batch["identities"][known]
+        if "solos" in batch:
+            heard = torch.cat([heard, self.model.hear(batch["solos"]).mean(1)])
+            named = torch.cat([named, batch["soloists"]])
+        if not len(named):
+            return {}
+        guessed = self.model.identify(heard).float()
+        return {
+            "identity": F.cross_entropy(guessed, named),
+            "identified": (guessed.argmax(-1) == named).float().mean(),
+        }
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         losses = self._losses(batch)
