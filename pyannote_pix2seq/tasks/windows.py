@@ -189,7 +189,7 @@ class RecordedWindows(Dataset):
         history = min(rng.uniform(*self.prompting.history), end - start)
         if history < self.SHORTEST_HISTORY:
             return None
-        first = rng.uniform(start, end - history)
+        first = rng.uniform(start, max(start, end - history))  # rounding may put the one behind the other
         return first, first + history
 
     def cut(self, file: int, start: float, end: float) -> tuple[np.ndarray, list[Turn]]:
