@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 
-MEASUREMENTS = ("decoding", "files", "mixtures", "detectors")
+MEASUREMENTS = ("decoding", "files", "prompts", "mixtures", "detectors")
 
 
 def main() -> None:
