@@ -20,11 +20,13 @@ class MultiLabelSegmentation(pipelines.MultiLabelSegmentation):
     Parameters and hyper-parameters are those of `pyannote.audio.pipelines.MultiLabelSegmentation`.
     """
 
+    _binarize: dict[str, Binarize]
+
     def initialize(self) -> None:
         """Make the detectors of each class from the current hyper-parameters."""
         super().initialize()
-        self._binarize = {name: partial(_binarize, name, binarize) for name, binarize in self._binarize.items()}
+        self._binarize = {name: partial(_named, name, binarize) for name, binarize in self._binarize.items()}
 
 
-def _binarize(name: str, binarize: Binarize, scores: SlidingWindowFeature) -> Annotation:
+def _named(name: str, binarize: Binarize, scores: SlidingWindowFeature) -> Annotation:
     return binarize(scores).rename_tracks(generator=repeat(name))
