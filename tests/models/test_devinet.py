@@ -136,9 +136,9 @@ def test_frames_are_as_many_as_promised(front_end, final_stride, num_samples):
 
 
 def fit(front_end, final_stride):
-    """A final pooling that leaves one band of any front-end of the table."""
+    """Poolings that leave one band of any front-end of the table."""
     bands = 64 if front_end == "logmel" else FRONT_ENDS[front_end](**parameters(front_end)).dimension
-    return {"final_pooling": bands // (4 * 4 * final_stride)}
+    return {"layers_pooling": [2, 2], "final_pooling": bands // (2 * 2 * final_stride)}
 
 
 @pytest.mark.parametrize("final_stride", [1, 2])
