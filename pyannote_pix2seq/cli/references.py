@@ -11,9 +11,8 @@ from pyannote.database import FileFinder, registry
 from pyannote.database.util import load_rttm, load_uem
 from yaml import YAMLError
 
-from ..audio import open_audio
+from ..audio import SUFFIXES, open_audio
 
-SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".au", ".caf", ".w64"})
 SUBSETS = ("train", "development", "test")
 
 
