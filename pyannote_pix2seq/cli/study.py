@@ -128,7 +128,7 @@ def _picture(cells: list[dict[str, Any]], path: Path) -> None:
         "snr": "signal-to-noise ratio (dB)",
         "loudness": "loudness spread (± dB)",
     }
-    figure = Figure(figsize=(11, 2.8), layout="constrained")
+    figure = Figure(figsize=(11, 3.1), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (name, title) in zip(figure.subplots(1, 4, sharey=True), titles.items(), strict=True):
         values = sorted({cell[name] for cell in cells})
@@ -145,7 +145,7 @@ def _picture(cells: list[dict[str, Any]], path: Path) -> None:
         axes.spines[["top", "right"]].set_visible(False)
         if name == "overlap":
             axes.set_ylabel("% of speech")
-            axes.legend(fontsize=8, frameon=False)
+            figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
     axes.set_ylim(bottom=0)  # of all, and only now that all is drawn
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=120)
