@@ -15,6 +15,7 @@ from .diarize import diarize
 from .evaluate import evaluate
 from .export import export
 from .mixtures import app as mixtures
+from .options import one_line
 from .report import report
 from .train import train
 from .tune import tune
@@ -76,4 +77,4 @@ def main() -> None:
     try:
         app()
     except (ValueError, OSError) as error:
-        sys.exit(f"error: {' '.join(str(error).split())}")
+        sys.exit(f"error: {one_line(error)}")

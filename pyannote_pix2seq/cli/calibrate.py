@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
+
+from .options import Data, Registry, Subset
 
 
 def calibrate(
     pipeline: Annotated[
         Path, typer.Argument(help="Folder of a pipeline that diarizes with a Pix2Seq; its config.yaml is changed.")
     ],
-    data: Annotated[
-        str, typer.Argument(help="Protocol, or a folder in which NAME.rttm (and NAME.uem) lie beside the audio.")
-    ],
-    subset: Annotated[str, typer.Option(help="Of the protocol: train, development or test.")] = "development",
-    registry: Annotated[
-        Optional[list[Path]],  # noqa: UP045
-        typer.Option(help="A database.yml with the protocol."),
-    ] = None,
+    data: Data,
+    subset: Subset = "development",
+    registry: Registry = None,
 ) -> None:
     """Make the confidence of turns mean what it says: of turns with confidence 0.8, four fifths are right.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from ..files import replacing
+from .options import Data, Device, Registry, Subset
 
 if TYPE_CHECKING:
     from pyannote.core import Annotation
@@ -38,10 +39,8 @@ def evaluate(
             help="Folder of a pipeline, its config.yaml, or its name (small); or folder or checkpoint of a model."
         ),
     ],
-    data: Annotated[
-        str, typer.Argument(help="Protocol, or a folder in which NAME.rttm (and NAME.uem) lie beside the audio.")
-    ],
-    subset: Annotated[str, typer.Option(help="Of the protocol: train, development or test.")] = "test",
+    data: Data,
+    subset: Subset = "test",
     num_speakers: Annotated[str, typer.Option(help="auto; oracle: as many as in the reference; or a number.")] = "auto",
     collar: Annotated[
         float, typer.Option(min=0.0, help="Seconds around reference boundaries that are not scored, half on each side.")
@@ -51,11 +50,8 @@ def evaluate(
         Optional[str],  # noqa: UP045
         typer.Option(metavar="KIND", help="In a folder: NAME.KIND.rttm is the reference where it exists."),
     ] = None,
-    registry: Annotated[
-        Optional[list[Path]],  # noqa: UP045
-        typer.Option(help="A database.yml with the protocol."),
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps...")] = "auto",
+    registry: Registry = None,
+    device: Device = "auto",
     into: Annotated[
         Optional[list[Path]],  # noqa: UP045
         typer.Option(help="File for the numbers: .json (all of them) or .csv (one line for each file)."),

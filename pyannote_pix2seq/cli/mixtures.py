@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from .options import Registry
 from .study import study
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ MIXTURE = "Name of a protocol of mixtures (Conversation, Pix2Seq.SpeakerDiarizat
 DATA = (
     "Protocols, RTTM files, frozen sets, yaml files of mixtures, or folders with NAME.rttm (and NAME.uem) beside audio."
 )
-Registry = Annotated[Optional[list[Path]], typer.Option(help="A database.yml with the protocol.")]  # noqa: UP045
 Kind = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(metavar="KIND", help="In a folder: NAME.KIND.rttm is the reference where it exists."),

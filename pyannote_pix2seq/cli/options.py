@@ -23,6 +23,12 @@ Folder = Annotated[
     typer.Option("--pipeline", help="Folder of a pipeline, instead of the one shipped."),
 ]
 
+Data = Annotated[
+    str, typer.Argument(help="Protocol, or a folder in which NAME.rttm (and NAME.uem) lie beside the audio.")
+]
+Subset = Annotated[str, typer.Option(help="Of the protocol: train, development or test.")]
+Registry = Annotated[Optional[list[Path]], typer.Option(help="A database.yml with the protocol.")]  # noqa: UP045
+
 
 def clips(speakers: list[str] | None) -> dict[str, str]:
     """Recording of each known speaker, by name.

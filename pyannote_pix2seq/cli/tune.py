@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
+
+from .options import Data, Registry, Subset
 
 if TYPE_CHECKING:
     from pyannote.core import Annotation, SlidingWindowFeature, Timeline
@@ -30,14 +32,9 @@ def tune(
     pipeline: Annotated[
         Path, typer.Argument(help="Folder of a pipeline that detects classes; its config.yaml is changed.")
     ],
-    data: Annotated[
-        str, typer.Argument(help="Protocol, or a folder in which NAME.rttm (and NAME.uem) lie beside the audio.")
-    ],
-    subset: Annotated[str, typer.Option(help="Of the protocol: train, development or test.")] = "development",
-    registry: Annotated[
-        Optional[list[Path]],  # noqa: UP045
-        typer.Option(help="A database.yml with the protocol."),
-    ] = None,
+    data: Data,
+    subset: Subset = "development",
+    registry: Registry = None,
 ) -> None:
     """Choose the thresholds and durations of each class that give it the best F.
 
