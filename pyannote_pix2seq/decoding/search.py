@@ -70,6 +70,11 @@ class Hypothesis(NamedTuple):
     def finished(self) -> bool:
         return self.tokens[-1:] == (Vocabulary.EOS,)
 
+    @property
+    def written(self) -> tuple[int, ...]:
+        """Its tokens without `EOS`."""
+        return self.tokens[: self.tokens.index(Vocabulary.EOS)] if self.finished else self.tokens
+
 
 class Choose(Protocol):
     """Choose how hypotheses go on.
@@ -87,33 +92,57 @@ def greedy(log_probabilities: Tensor, hypotheses: Sequence[Hypothesis]) -> list[
     return list(enumerate(log_probabilities.argmax(-1).tolist()))
 
 
+def _likeliest(
+    totals: Sequence[float], scores: Tensor, hypotheses: Sequence[Hypothesis], width: int
+) -> list[tuple[int, int]]:
+    """The best `width` ways to go on in each window, given what hypotheses and their next tokens score."""
+    size = scores.shape[-1]
+    together = scores.new_tensor(totals)[:, None] + scores
+    chosen: list[tuple[int, int]] = []
+    for _, group in groupby(range(len(hypotheses)), key=lambda row: hypotheses[row].window):
+        rows = list(group)
+        best = together[rows].flatten().topk(min(width, len(rows) * size))
+        for score, index in zip(best.values.tolist(), best.indices.tolist(), strict=True):
+            if score != -math.inf:
+                chosen.append((rows[index // size], index % size))
+    return chosen
+
+
 @dataclass(frozen=True)
 class Weighed:
-    """The most likely token, where what is decided is weighed first: whether to go on, and whether somebody is new.
+    """The most likely token, where what is decided is weighed first: whether to go on, and who speaks.
 
     Greedy search ends too early: the end has its probability alone, while that of going on is shared by many times.
-    Here a sequence ends when ending is likelier than all of them together.
+    Here a sequence ends when ending is likelier than all of them together. And it gives all turns of somebody away who
+    was once taken for somebody else; so a few sequences are kept that differ in who speaks.
 
     Parameters
     ----------
     vocabulary : Vocabulary
     newcomer : float
         Added to the log-probability that a turn is by a speaker who has not been heard before.
+    width : int
+        Number of sequences kept: those whose speakers are likeliest.
     """
 
     vocabulary: Vocabulary
     newcomer: float = 0.0
+    width: int = 1
 
     def __call__(self, log_probabilities: Tensor, hypotheses: Sequence[Hypothesis]) -> list[tuple[int, int]]:
         scores = log_probabilities.clone()
-        ends = scores[:, Vocabulary.EOS] > math.log(0.5)
-        scores[:, Vocabulary.EOS] = scores[:, Vocabulary.EOS].masked_fill(~ends, -math.inf)
-        first = self.vocabulary.first_speaker
-        for row, hypothesis in enumerate(hypotheses):
-            if len(hypothesis.tokens) % 3 == SPEAKER:
-                seen = num_seen(hypothesis.tokens, self.vocabulary)
-                scores[row, first + seen : self.vocabulary.first_time] += self.newcomer
-        return greedy(scores, hypotheses)
+        if len(hypotheses[0].tokens) % 3 != SPEAKER:
+            ends = scores[:, Vocabulary.EOS] > math.log(0.5)
+            scores[:, Vocabulary.EOS] = scores[:, Vocabulary.EOS].masked_fill(~ends, -math.inf)
+            return greedy(scores, hypotheses)
+        seen = [num_seen(hypothesis.written, self.vocabulary) for hypothesis in hypotheses]
+        for row, num in enumerate(seen):
+            scores[row, self.vocabulary.first_speaker + num : self.vocabulary.first_time] += self.newcomer
+        totals = [
+            sum(hypothesis.log_probabilities[SPEAKER::3]) + self.newcomer * num
+            for hypothesis, num in zip(hypotheses, seen, strict=True)
+        ]
+        return _likeliest(totals, scores, hypotheses, self.width)
 
 
 @dataclass(frozen=True)
@@ -171,17 +200,8 @@ class Beam:
             raise ValueError(f"a beam keeps at least one sequence; got width={self.width}.")
 
     def __call__(self, log_probabilities: Tensor, hypotheses: Sequence[Hypothesis]) -> list[tuple[int, int]]:
-        size = log_probabilities.shape[-1]
-        totals = log_probabilities.new_tensor([sum(h.log_probabilities) for h in hypotheses])
-        scores = totals[:, None] + log_probabilities
-        chosen: list[tuple[int, int]] = []
-        for _, group in groupby(range(len(hypotheses)), key=lambda row: hypotheses[row].window):
-            rows = list(group)
-            best = scores[rows].flatten().topk(min(self.width, len(rows) * size))
-            for score, index in zip(best.values.tolist(), best.indices.tolist(), strict=True):
-                if score != -math.inf:
-                    chosen.append((rows[index // size], index % size))
-        return chosen
+        totals = [sum(hypothesis.log_probabilities) for hypothesis in hypotheses]
+        return _likeliest(totals, log_probabilities, hypotheses, self.width)
 
 
 def _allowed(hypothesis: Hypothesis, rules: Sequence[Rule], forced: Sequence[int], size: int) -> Mask:
@@ -199,8 +219,8 @@ def _allowed(hypothesis: Hypothesis, rules: Sequence[Rule], forced: Sequence[int
 
 
 def _result(hypothesis: Hypothesis) -> Decoded:
-    length = hypothesis.tokens.index(Vocabulary.EOS)
-    return Decoded(list(hypothesis.tokens[:length]), [math.exp(p) for p in hypothesis.log_probabilities[:length]])
+    written = hypothesis.written
+    return Decoded(list(written), [math.exp(p) for p in hypothesis.log_probabilities[: len(written)]])
 
 
 @torch.inference_mode()

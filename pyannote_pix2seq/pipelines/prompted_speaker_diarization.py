@@ -47,6 +47,8 @@ class PromptedSpeakerDiarization(Pipeline):
         context only.
     batch_size : int
         Number of files that are decoded together when a list of files is given.
+    beam : int
+        Number of sequences kept while a chunk is decoded, which differ in who speaks.
     calibration : mapping, optional
         Parameters of `Calibration`: what `pyannote-pix2seq calibrate` found for this model.
     token : str or bool, optional
@@ -78,6 +80,7 @@ class PromptedSpeakerDiarization(Pipeline):
         chunk_duration: float | None = None,
         step: float = 1.0,
         batch_size: int = 32,
+        beam: int = 2,
         calibration: Mapping[str, float] | None = None,
         token: str | bool | None = None,
         cache_dir: Path | str | None = None,
@@ -85,7 +88,7 @@ class PromptedSpeakerDiarization(Pipeline):
     ):
         super().__init__()
         if unknown:  # a key of config.yaml: Python's own TypeError would not list the known ones
-            known = "model, chunk_duration, step, batch_size, calibration"
+            known = "model, chunk_duration, step, batch_size, beam, calibration"
             raise ValueError(f"unknown parameter {', '.join(map(repr, unknown))}; known parameters: {known}.")
         if model is None:
             raise ValueError("this pipeline needs a model: a Pix2Seq, or what Model.from_pretrained takes.")
@@ -97,13 +100,15 @@ class PromptedSpeakerDiarization(Pipeline):
             raise ValueError(f"step is a ratio of the chunk, above 0 and at most 1; got {step}.")
         if chunk_duration is not None and not model.grid.resolution <= chunk_duration:
             raise ValueError(f"chunk_duration must be at least {model.grid.resolution} s; got {chunk_duration}.")
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1; got {batch_size}.")
+        for name, value in (("batch_size", batch_size), ("beam", beam)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1; got {value}.")
         self.model = model.eval()
         self.calibration = Calibration.read(calibration or {})
         self.chunk_duration = chunk_duration
         self.step = step
         self.batch_size = batch_size
+        self.beam = beam
         self.min_duration_on = Uniform(0.0, 0.5)
         self.min_duration_off = Uniform(0.0, 1.0)
         self.prompt_duration = Uniform(1.0, 5.0)
@@ -196,7 +201,8 @@ class PromptedSpeakerDiarization(Pipeline):
             See `audio.open_audio`.
         num_speakers : int, optional
             Exact number of speakers. When the file has ended with too few, its chunks with the most speech are read
-            again, with more speakers. (Silence has none, whatever is asked.)
+            again, with more speakers. (Silence has none, whatever is asked, and a file of one chunk at most those that
+            the model can tell apart in a window.)
         min_speakers, max_speakers : int, optional
             Bounds instead.
         speakers : mapping, optional
@@ -307,7 +313,8 @@ class PromptedSpeakerDiarization(Pipeline):
         if windows:
             sounds, rules, forced = zip(*windows, strict=True)
             waveforms = torch.from_numpy(np.stack(sounds))[:, None]
-            decoded = iter(search(self.model, waveforms, rules, forced, Weighed(self.model.vocabulary, self.newcomer)))
+            choose = Weighed(self.model.vocabulary, self.newcomer, self.beam)
+            decoded = iter(search(self.model, waveforms, rules, forced, choose))
         for job, question in asked:
             job.answer(question, None if question.window is None else next(decoded))
 

@@ -110,6 +110,8 @@ class SequenceDiarization(SegmentationTask):
         How often and how well voices are known beforehand.
     spread : float
         Standard deviation of the time targets, in steps.
+    speaker_weight : float
+        Of speaker tokens in the loss of the sequence, where times weigh 1.
     activity_weight, identity_weight : float
         Of the two auxiliary losses.
     num_solos : int
@@ -138,6 +140,7 @@ class SequenceDiarization(SegmentationTask):
         num_validation: int = 64,
         prompting: Prompting | None = None,
         spread: float = 2.0,
+        speaker_weight: float = 1.0,
         activity_weight: float = 0.5,
         identity_weight: float = 0.5,
         num_solos: int = 0,
@@ -154,6 +157,7 @@ class SequenceDiarization(SegmentationTask):
         self.num_validation = num_validation
         self.prompting = prompting or Prompting()
         self.spread = spread
+        self.speaker_weight = speaker_weight
         self.activity_weight = activity_weight
         self.identity_weight = identity_weight
         self.num_solos = num_solos
@@ -260,7 +264,7 @@ class SequenceDiarization(SegmentationTask):
         logits, _ = self.model.write(batch["tokens"][:, :-1], state)
         tokens, taught, vocabulary = batch["tokens"], batch["taught"], self.model.vocabulary
         losses = {
-            "sequence": sequence_loss(logits, tokens, taught, vocabulary, self.spread),
+            "sequence": sequence_loss(logits, tokens, taught, vocabulary, self.spread, self.speaker_weight),
             "activity": activity_loss(state.activity, batch["activity"]),
         }
         for name, steps in time_distances(logits, tokens, taught, vocabulary).items():

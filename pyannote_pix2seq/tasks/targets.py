@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..decoding.rules import SPEAKER
 from ..tokens import triplets
 from ..turns import Turn
 from ..vocabulary import Vocabulary
@@ -104,7 +105,9 @@ def _nobodys(noise: Sequence[tuple[int, int]], vocabulary: Vocabulary) -> list[i
     return [token for start, end in noise for token in (vocabulary.time(start), vocabulary.time(end), NOBODY)]
 
 
-def sequence_loss(logits: Tensor, tokens: Tensor, taught: Tensor, vocabulary: Vocabulary, spread: float) -> Tensor:
+def sequence_loss(
+    logits: Tensor, tokens: Tensor, taught: Tensor, vocabulary: Vocabulary, spread: float, speaker_weight: float = 1.0
+) -> Tensor:
     """Cross-entropy of the next token; near times are nearly right.
 
     Parameters
@@ -116,15 +119,18 @@ def sequence_loss(logits: Tensor, tokens: Tensor, taught: Tensor, vocabulary: Vo
     vocabulary : Vocabulary
     spread : float
         Standard deviation of the Gaussian around the true time, in steps; 0 for hard targets.
+    speaker_weight : float
+        Of speaker tokens; that of times is 1.
 
     Returns
     -------
     loss : Tensor
-        Mean over the tokens that are taught.
+        Weighted mean over the tokens that are taught.
     """
     target, weight = tokens[:, 1:], taught[:, 1:]
     # grammar is not left to be learned: decoding never allows a token of another kind
     kind = torch.arange(target.shape[1], device=target.device) % 3  # start or end of sequence, end, speaker
+    weight = weight * torch.where(kind == SPEAKER, speaker_weight, 1.0)
     ids = torch.arange(len(vocabulary), device=target.device)
     times, speakers = ids >= vocabulary.first_time, (ids >= vocabulary.first_speaker) & (ids < vocabulary.first_time)
     nobody = (ids == NOBODY) & ((target == NOBODY) & (weight > 0)).any()  # only where there are noise turns

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyannote_pix2seq.decoding import Beam, Sampling, Weighed, greedy, search, window_rules
+from pyannote_pix2seq.decoding.rules import SPEAKER, num_seen
 from pyannote_pix2seq.decoding.search import Hypothesis
 from pyannote_pix2seq.tokens import decode, triplets
 from pyannote_pix2seq.turns import Turn
@@ -15,7 +16,7 @@ from tests.decoding.toy import ToyModel
 
 V = Vocabulary(num_speakers=3, num_steps=12)
 STRATEGIES = [
-    greedy, Weighed(V), Weighed(V, newcomer=1.5), Sampling(seed=3), Sampling(temperature=0.5, top_k=2), Beam(3)
+    greedy, Weighed(V), Weighed(V, newcomer=1.5), Weighed(V, -0.5, width=3), Sampling(seed=3), Sampling(temperature=0.5, top_k=2), Beam(3)
 ]  # fmt: skip
 
 
@@ -110,6 +111,34 @@ def test_newcomers_are_welcome_or_not(batch):
             known = {turn.speaker for turn in turns[:i]}
             talking = {turn.speaker for turn in turns[:i] if turn.end > turns[i].start}
             assert turns[i].speaker in known or talking == known
+
+
+@given(seed=st.integers(0, 50), newcomer=st.sampled_from([-1.0, 0.0, 2.0]))
+def test_enough_width_finds_the_likeliest_speakers(seed, newcomer):
+    model, waveforms, rules = ToyModel(V, seed=seed), torch.ones(1, 1, 10), window_rules(V, max_turns=3)
+    best = Weighed(V, newcomer)
+
+    def likeliest(hypothesis):
+        """Score and tokens of the best way to end a sequence, among all ways to name its speakers."""
+        logits, _ = model.write(torch.tensor([[V.DIARIZE, *hypothesis.tokens]]), model.read(waveforms))
+        allowed = np.ones(len(V), dtype=bool)
+        for rule in rules:
+            allowed = rule(hypothesis.tokens, allowed)
+        odds = logits[:, -1].masked_fill(~torch.from_numpy(allowed), -torch.inf).log_softmax(-1)
+        if len(hypothesis.tokens) % 3 != SPEAKER:
+            ((_, token),) = best(odds, [hypothesis])
+            if token == V.EOS:
+                return 0.0, hypothesis.tokens
+            return likeliest(Hypothesis(0, (*hypothesis.tokens, token), (0.0,)))
+        outcomes = []
+        for token in np.flatnonzero(allowed).tolist():
+            new = V.speaker_index(token) == num_seen(hypothesis.tokens, V)
+            score, tokens = likeliest(Hypothesis(0, (*hypothesis.tokens, token), (0.0,)))
+            outcomes.append((score + odds[0, token].item() + new * newcomer, tokens))
+        return max(outcomes)
+
+    (decoded,) = search(model, waveforms, [rules], choose=Weighed(V, newcomer, width=100))
+    assert tuple(decoded.tokens) == likeliest(Hypothesis(0))[1]
 
 
 def test_probabilities_are_those_of_the_model_under_the_rules():

@@ -249,7 +249,8 @@ def test_the_number_of_speakers_holds_with_known_voices(turns, num_speakers, chu
     pipeline = make(chunk_duration=chunk_duration)
     memory = pipeline(audio([Turn(0, 60, 2), Turn(70, 200, 8), Turn(210, 300, 0)])).memory if known else None
     diarization = pipeline(audio(turns), memory=memory, num_speakers=num_speakers)
-    assert len(diarization.labels()) == num_speakers
+    # all sound may lie in one window, which has room for no more speakers than the vocabulary has
+    assert min(num_speakers, pipeline.model.vocabulary.num_speakers) <= len(diarization.labels()) <= num_speakers
     for segment in diarization.get_timeline():
         assert segment.duration > 0
 
