@@ -37,8 +37,10 @@ def open_checkpoint(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such checkpoint.")
+    # leaving the context takes away what it was given, also what `trust` had granted before
+    granted = [kind for kind in SAFE if kind not in torch.serialization.get_safe_globals()]
     try:
-        with torch.serialization.safe_globals(SAFE):
+        with torch.serialization.safe_globals(granted):
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         reason = str(error).split("Unsupported ")[-1].splitlines()[0]

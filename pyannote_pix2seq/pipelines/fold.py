@@ -19,13 +19,13 @@ from ..decoding.audible import Audible
 from ..decoding.roster import Roster
 from ..decoding.rules import SPEAKER, Listener, Rule, window_rules
 from ..decoding.search import Decoded
-from ..prompts import Prompt, SpeakerMemory, lay_out, prompt, remember, step_samples
+from ..prompts import Prompt, SpeakerMemory, capacity, prompt, remember, step_samples
 from ..tokens import decode, triplets
 from ..turns import TimeGrid, Turn
 from ..vocabulary import Vocabulary
 from .chunking import Buffer, Chunk, next_chunk
 from .confidence import Calibration
-from .stitching import EDGE_GAP, ChunkTurns, continued, free_label, in_file, name_newcomers
+from .stitching import EDGE_GAP, ChunkTurns, continued, in_file, name_newcomers
 
 SILENCE = 1e-4  # -80 dB of full scale: what stays below holds no speech, and no model need be asked
 NUM_CANDIDATES = 4  # chunks kept at hand to be read again when the file has too few speakers
@@ -75,6 +75,11 @@ class Settings:
     @property
     def step_samples(self) -> int:
         return step_samples(self.grid, self.sample_rate)
+
+    @property
+    def most_prompted(self) -> int:
+        """Voices that can be prompted together: one label is kept free for a newcomer, unless there is only one."""
+        return min(max(self.vocabulary.num_speakers - 1, 1), capacity(self.grid))
 
 
 def speaker_bounds(num: int | None, least: int | None, most: int | None) -> tuple[int, int | None]:
@@ -143,9 +148,7 @@ class State(NamedTuple):
 def ask(state: State, buffer: Buffer, settings: Settings) -> Question | None:
     """Prompt the next chunk; None at the end of the audio."""
     grid, step = settings.grid, settings.step_samples
-    # one label is kept free for a newcomer, unless there is only one
-    most = max(settings.vocabulary.num_speakers - 1, 1)
-    prompts = prompt(state.memory, grid, settings.sample_rate, most, settings.prompt_duration)
+    prompts = prompt(state.memory, grid, settings.sample_rate, settings.most_prompted, settings.prompt_duration)
     room = min(grid.num_steps - prompts.first_step, settings.longest)
     samples = buffer.peek(room * step + 1)  # one more, to know whether this is the end
     if not len(samples):
@@ -153,17 +156,17 @@ def ask(state: State, buffer: Buffer, settings: Settings) -> Question | None:
     left = -(-len(samples) // step) if len(samples) <= room * step else None
     chunk = next_chunk(state.position, room, settings.step, left)
     samples = samples[: room * step] - samples[: room * step].mean()
-    return Question(chunk, samples, prompts, _window(prompts, samples, state, settings))
+    return Question(chunk, samples, prompts, make_window(prompts, samples, state, settings))
 
 
 def answer(state: State, question: Question, decoded: Decoded | None, settings: Settings) -> State:
     """State after a chunk was decoded; `decoded` is None for silence."""
     chunk, first = question.chunk, len(question.prompt.labels)
-    turns, confidences = _read(decoded, question.prompt, settings)
+    turns, confidences = turns_of(decoded, question.prompt, settings)
     if turns and first + len(turns) >= settings.max_turns and turns[-1].start > 0:
         # there may be more turns than could be written: believe what came before the last one, go on from there
         chunk = chunk._replace(keep=min(chunk.keep, chunk.start + turns[-1].start))
-    turns, confidences, num_newcomers = _believe(turns, confidences, chunk, first)
+    turns, confidences, num_newcomers = believe(turns, confidences, chunk, first)
     newcomers = range(first, first + num_newcomers)
     unprompted = _unprompted(state, question.prompt)
     gap = round(EDGE_GAP / settings.grid.resolution)
@@ -185,59 +188,7 @@ def answer(state: State, question: Question, decoded: Decoded | None, settings: 
     )
 
 
-def ask_again(state: State, settings: Settings) -> tuple[Question, State] | None:
-    """When the file ended with too few speakers: its chunk with the most speech, to be decoded with more of them.
-
-    Returns
-    -------
-    question : Question
-    state : State
-        With this chunk as its first candidate; chunks that cannot host another speaker are no longer candidates.
-    """
-    missing = settings.min_speakers - len(state.labels)
-    if missing <= 0:
-        return None
-    for i, candidate in enumerate(state.candidates):
-        question = candidate.question
-        # only who speaks in this file is prompted again: the newcomers must not be taken for anybody else
-        step = settings.step_samples
-        kept = [
-            (label, question.prompt.waveform[turn.start * step : turn.end * step])
-            for label, turn in zip(question.prompt.labels, question.prompt.turns, strict=True)
-            if label in state.labels
-        ]
-        known, clips = [label for label, _ in kept], [clip for _, clip in kept]
-        num_first = len(candidate.newcomers)
-        room = settings.vocabulary.num_speakers - len(known) - num_first
-        if room > 0:
-            prompts = lay_out(clips, known, settings.grid, settings.sample_rate)
-            window = _window(prompts, question.samples, state, settings, num_first + min(missing, room))
-            asked = question._replace(prompt=prompts, window=window)
-            return asked, state._replace(candidates=state.candidates[i:])
-    return None
-
-
-def answer_again(state: State, question: Question, decoded: Decoded | None, settings: Settings) -> State:
-    """State after its first candidate was decoded again."""
-    candidate, rest = state.candidates[0], state.candidates[1:]
-    before = state.chunks[candidate.number]
-    turns, confidences = _read(decoded, question.prompt, settings)
-    turns, confidences, num_newcomers = _believe(turns, confidences, before.chunk, len(question.prompt.labels))
-    names = _recognise(turns, len(question.prompt.labels), num_newcomers, before, candidate.newcomers, state)
-    labels = [*question.prompt.labels, *names]
-    found = in_file(turns, confidences, labels, before.chunk)
-    chunks = (*state.chunks[: candidate.number], found, *state.chunks[candidate.number + 1 :])
-    return State(
-        memory=remember(
-            state.memory, question.samples, turns, confidences, labels, settings.grid, settings.sample_rate
-        ),
-        chunks=chunks,
-        labels=tuple(dict.fromkeys(label for chunk in chunks for label in chunk.labels)),
-        candidates=rest,
-    )
-
-
-def _window(
+def make_window(
     prompts: Prompt, samples: np.ndarray, state: State, settings: Settings, num_newcomers: int | None = None
 ) -> Window | None:
     """Prompts and chunk with the rules of the file; `num_newcomers` unprompted speakers exactly, when given."""
@@ -276,7 +227,7 @@ def _unprompted(state: State, prompts: Prompt) -> list[str]:
     return sorted(absent, key=lambda label: state.memory[label].last_heard, reverse=True)
 
 
-def _read(decoded: Decoded | None, prompts: Prompt, settings: Settings) -> tuple[list[Turn], list[float]]:
+def turns_of(decoded: Decoded | None, prompts: Prompt, settings: Settings) -> tuple[list[Turn], list[float]]:
     """Turns counted from the start of the chunk, and their confidences."""
     if decoded is None:
         return [], []
@@ -287,7 +238,7 @@ def _read(decoded: Decoded | None, prompts: Prompt, settings: Settings) -> tuple
     return turns, settings.calibration(probabilities[:, SPEAKER]).tolist()
 
 
-def _believe(
+def believe(
     turns: Sequence[Turn], confidences: Sequence[float], chunk: Chunk, num_prompted: int
 ) -> tuple[list[Turn], list[float], int]:
     """Turns up to the step from which the next chunk reads, newcomers renumbered, and the number of newcomers."""
@@ -305,37 +256,3 @@ def _believe(
 
 def _best(candidates: list[Candidate]) -> tuple[Candidate, ...]:
     return tuple(sorted(candidates, key=lambda candidate: candidate.speech, reverse=True)[:NUM_CANDIDATES])
-
-
-def _recognise(
-    turns: Sequence[Turn],
-    num_prompted: int,
-    num_newcomers: int,
-    before: ChunkTurns,
-    labels: Sequence[str],
-    state: State,
-) -> list[str]:
-    """Name newcomers of a chunk that was decoded again: the first labels by overlap, new ones for the others."""
-    names: dict[int, str] = {}
-    overlaps = [
-        (
-            sum(
-                max(min(new.end + before.chunk.start, old.end) - max(new.start + before.chunk.start, old.start), 0)
-                for new in turns
-                for old in before.turns
-                if new.speaker == num_prompted + i and old.label == label
-            ),
-            -i,
-            label,
-        )
-        for i in range(num_newcomers)
-        for label in labels
-    ]
-    for _, i, label in sorted(overlaps, reverse=True):
-        if -i not in names and label not in names.values():
-            names[-i] = label
-    taken = {*state.memory.labels, *state.labels}
-    for i in range(num_newcomers):
-        if i not in names:
-            names[i] = free_label({*taken, *names.values()})
-    return [names[i] for i in range(num_newcomers)]

@@ -11,8 +11,9 @@ import numpy as np
 from ..audio import Recording
 from ..decoding.search import Decoded
 from ..prompts import SpeakerMemory
+from .again import answer_again, ask_again, read_again, settle
 from .chunking import Buffer
-from .fold import Question, Settings, State, answer, answer_again, ask, ask_again
+from .fold import Question, Settings, State, answer, ask
 
 
 class Job:
@@ -27,6 +28,8 @@ class Job:
     settings : Settings
     memory : SpeakerMemory
         Voices known before.
+    readings : int
+        How often a recording is read at most (see `read_again`).
     hook : callable
         Called with ("chunks", None, completed=seconds, total=seconds), when the total is known.
     return_exceptions : bool
@@ -40,6 +43,7 @@ class Job:
         audio: Recording | Buffer,
         settings: Settings,
         memory: SpeakerMemory,
+        readings: int,
         hook: Callable,
         return_exceptions: bool = False,
     ):
@@ -47,14 +51,21 @@ class Job:
         self.uri = uri
         self.settings = settings
         self.state = State(memory)
+        self._given = memory
+        self._earlier = self.state  # at the end of the reading before
         self.finished = False
         self.failure: Exception | None = None
         self._return_exceptions = return_exceptions
         self._hook = hook
-        self._buffer = Buffer(audio.blocks()) if isinstance(audio, Recording) else audio
-        self._total = int(np.ceil(audio.duration)) if isinstance(audio, Recording) else None
+        self._audio = audio
+        self._readings, self._done = readings, 0
+        self._start()
+
+    def _start(self) -> None:
+        """Begin at the beginning."""
+        self._buffer = Buffer(self._audio.blocks()) if isinstance(self._audio, Recording) else self._audio
         self._again = False
-        self._report(0)
+        self._report()
 
     @property
     def duration(self) -> float:
@@ -75,12 +86,23 @@ class Job:
                 return question
         self._again = True
         again = ask_again(self.state, self.settings)
-        if again is None:
-            self.finished = True
-            self._report(self._total or 0)
-            return None
-        question, self.state = again
-        return question
+        if again is not None:
+            question, self.state = again
+            return question
+        self._done += 1
+        if len(self.state.labels) < min(self.settings.min_speakers, len(self._earlier.labels)):
+            self.state = self._earlier  # this reading lost somebody who has to be there
+        elif self._done < self._readings:
+            another = read_again(self.state, self._given, self.settings)
+            if another is not None:
+                self._earlier, self.state = self.state, another
+                self._start()
+                return self.ask()
+        if self._done > 1:
+            self.state = settle(self.state, self._given)
+        self.finished, self._done = True, self._readings
+        self._report()
+        return None
 
     def answer(self, question: Question, decoded: Decoded | None) -> None:
         """Take in what was decoded."""
@@ -89,11 +111,13 @@ class Job:
             return
         self.state = answer(self.state, question, decoded, self.settings)
         self._buffer.drop(self.state.position * self.settings.step_samples - self._buffer.num_dropped)
-        self._report(int(self.duration))
+        self._report()
 
-    def _report(self, completed: int) -> None:
-        if self._total is not None:
-            self._hook("chunks", None, completed=min(completed, self._total), total=self._total)
+    def _report(self) -> None:
+        if isinstance(self._audio, Recording):
+            total = int(np.ceil(self._audio.duration))
+            completed = 0 if self.finished else min(int(self.duration), total)
+            self._hook("chunks", None, completed=self._done * total + completed, total=self._readings * total)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ class PromptedSpeakerDiarization(Pipeline):
     """Speaker diarization by a sequence model.
 
     A file is read in chunks. In front of each, the model hears a few seconds of every speaker met so far, so that
-    labels persist from chunk to chunk, and from file to file when `memory` is handed on.
+    labels persist from chunk to chunk, and from file to file when `memory` is handed on. Then it is read again, with
+    everybody known from the start.
 
     Parameters
     ----------
@@ -49,6 +50,8 @@ class PromptedSpeakerDiarization(Pipeline):
         Number of files that are decoded together when a list of files is given.
     beam : int
         Number of sequences kept while a chunk is decoded, which differ in who speaks.
+    readings : int
+        How often a file that is longer than a chunk is read; 1 takes half the time of 2. Streams are read once.
     calibration : mapping, optional
         Parameters of `Calibration`: what `pyannote-pix2seq calibrate` found for this model.
     token : str or bool, optional
@@ -81,6 +84,7 @@ class PromptedSpeakerDiarization(Pipeline):
         step: float = 1.0,
         batch_size: int = 32,
         beam: int = 2,
+        readings: int = 2,
         calibration: Mapping[str, float] | None = None,
         token: str | bool | None = None,
         cache_dir: Path | str | None = None,
@@ -88,7 +92,7 @@ class PromptedSpeakerDiarization(Pipeline):
     ):
         super().__init__()
         if unknown:  # a key of config.yaml: Python's own TypeError would not list the known ones
-            known = "model, chunk_duration, step, batch_size, beam, calibration"
+            known = "model, chunk_duration, step, batch_size, beam, readings, calibration"
             raise ValueError(f"unknown parameter {', '.join(map(repr, unknown))}; known parameters: {known}.")
         if model is None:
             raise ValueError("this pipeline needs a model: a Pix2Seq, or what Model.from_pretrained takes.")
@@ -100,7 +104,7 @@ class PromptedSpeakerDiarization(Pipeline):
             raise ValueError(f"step is a ratio of the chunk, above 0 and at most 1; got {step}.")
         if chunk_duration is not None and not model.grid.resolution <= chunk_duration:
             raise ValueError(f"chunk_duration must be at least {model.grid.resolution} s; got {chunk_duration}.")
-        for name, value in (("batch_size", batch_size), ("beam", beam)):
+        for name, value in (("batch_size", batch_size), ("beam", beam), ("readings", readings)):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1; got {value}.")
         self.model = model.eval()
@@ -109,6 +113,7 @@ class PromptedSpeakerDiarization(Pipeline):
         self.step = step
         self.batch_size = batch_size
         self.beam = beam
+        self.readings = readings
         self.min_duration_on = Uniform(0.0, 0.5)
         self.min_duration_off = Uniform(0.0, 1.0)
         self.prompt_duration = Uniform(1.0, 5.0)
@@ -215,7 +220,8 @@ class PromptedSpeakerDiarization(Pipeline):
         """
         settings = self._settings(num_speakers, min_speakers, max_speakers)
         recording = open_audio(file)
-        job = Job(file, recording.uri, recording, settings, self._known(speakers, memory), self.setup_hook(file, hook))
+        known, ready = self._known(speakers, memory), self.setup_hook(file, hook)
+        job = Job(file, recording.uri, recording, settings, known, self.readings, ready)
         while not job.finished:
             self._advance([job])
         return self._result(job)
@@ -255,7 +261,7 @@ class PromptedSpeakerDiarization(Pipeline):
                 raise
             settings = self._settings(**{**common, **counts(own)})
             ready = self.setup_hook(file, hook)
-            return Job(file, recording.uri, recording, settings, known, ready, return_exceptions)
+            return Job(file, recording.uri, recording, settings, known, self.readings, ready, return_exceptions)
 
         waiting = tracked(files, progress)
         jobs: list[Job | Failed] = []
@@ -294,12 +300,13 @@ class PromptedSpeakerDiarization(Pipeline):
         Returns
         -------
         diarizations : iterator of Diarization
-            Everything up to now, after each chunk. The last one is what `apply` returns for the same audio in a file.
+            Everything up to now, after each chunk. The last one is what `apply` returns for the same audio in a file
+            with `readings=1`.
         """
         settings = self._settings(num_speakers, min_speakers, max_speakers)
         mono = (np.mean(np.atleast_2d(block), axis=0) for block in blocks)
         live = Buffer(rechunk(resample(mono, sample_rate, uri), SAMPLE_RATE))
-        job = Job(None, uri, live, settings, self._known(speakers, memory), self.setup_hook({"uri": uri}))
+        job = Job(None, uri, live, settings, self._known(speakers, memory), 1, self.setup_hook({"uri": uri}))
         while not job.finished:
             self._advance([job])
             if not job.finished or not job.state.chunks:
@@ -345,7 +352,7 @@ class PromptedSpeakerDiarization(Pipeline):
         settings = self._settings(max_speakers=1)
 
         def listen(recording: Recording) -> SpeakerMemory:
-            job = Job(None, recording.uri, recording, settings, SpeakerMemory(), self.setup_hook({}))
+            job = Job(None, recording.uri, recording, settings, SpeakerMemory(), 1, self.setup_hook({}))
             while not job.finished:
                 self._advance([job])
             return job.state.memory

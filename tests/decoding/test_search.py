@@ -16,7 +16,8 @@ from tests.decoding.toy import ToyModel
 
 V = Vocabulary(num_speakers=3, num_steps=12)
 STRATEGIES = [
-    greedy, Weighed(V), Weighed(V, newcomer=1.5), Weighed(V, -0.5, width=3), Sampling(seed=3), Sampling(temperature=0.5, top_k=2), Beam(3)
+    greedy, Weighed(V), Weighed(V, newcomer=1.5), Weighed(V, -0.5, width=3), Sampling(seed=3),
+    Sampling(temperature=0.5, top_k=2), Beam(3),
 ]  # fmt: skip
 
 

@@ -9,8 +9,14 @@ from hypothesis import strategies as st
 from pyannote.core import Segment
 from pyannote.database import ProtocolFile
 
+from pyannote_pix2seq.decoding import search
 from pyannote_pix2seq.diarization import Diarization
-from pyannote_pix2seq.pipelines import PromptedSpeakerDiarization
+from pyannote_pix2seq.pipelines import PromptedSpeakerDiarization, prompted_speaker_diarization
+from pyannote_pix2seq.pipelines.again import settle
+from pyannote_pix2seq.pipelines.chunking import Chunk
+from pyannote_pix2seq.pipelines.fold import State
+from pyannote_pix2seq.pipelines.stitching import ChunkTurns, FileTurn
+from pyannote_pix2seq.prompts import SpeakerMemory, Voice
 from pyannote_pix2seq.turns import TimeGrid, Turn, in_order_of_arrival, merge, to_annotation
 from tests.pipelines.oracle import Oracle, conversation, tone
 
@@ -91,7 +97,7 @@ def test_turns_that_do_not_fit_into_one_window_are_found_in_the_next():
 @settings(max_examples=15)
 @given(conversations(), st.sampled_from([8000, 16000]), st.data())
 def test_the_blocks_of_a_stream_change_nothing(turns, rate, data):
-    pipeline = make()
+    pipeline = make(readings=1)
     file = audio(turns)
     if rate == 8000:
         file = {**file, "waveform": file["waveform"][:, ::2], "sample_rate": 8000}
@@ -191,6 +197,54 @@ def test_memory_continues_labels():
     assert found(third) == found(second)
 
 
+def windows_of(pipeline, monkeypatch, **options):
+    """Number of forced turns in each window that is decoded, and the diarization."""
+    prompted = []
+
+    def spied(model, waveforms, rules, forced, choose):
+        prompted.extend(len(f) // 3 for f in forced)
+        return search(model, waveforms, rules, forced, choose)
+
+    monkeypatch.setattr(prompted_speaker_diarization, "search", spied)
+    return prompted, pipeline(audio(example()), **options)
+
+
+def test_the_second_reading_knows_everybody_from_the_start(monkeypatch):
+    once, first = windows_of(make(readings=1), monkeypatch)
+    twice, second = windows_of(make(readings=2), monkeypatch)
+    assert once[0] == 0 and twice[: len(once)] == once
+    assert len(twice) > len(once) and set(twice[len(once) :]) == {3}
+    assert found(second) == found(first) == expected(example())
+    # voices have spoken once, however often they were heard
+    for one, other in zip(first.memory.voices, second.memory.voices, strict=True):
+        assert one.label == other.label and one.duration == pytest.approx(other.duration)
+    # whoever was given keeps their past
+    memory = first.memory
+    _, third = windows_of(make(readings=2), monkeypatch, memory=memory)
+    for one, other in zip(memory.voices, third.memory.voices, strict=True):
+        assert other.duration == pytest.approx(2 * one.duration)
+
+
+def test_what_was_heard_as_a_whole_is_read_once(monkeypatch):
+    assert len(windows_of(make(duration=400.0, max_turns=400), monkeypatch)[0]) == 1
+
+
+@given(st.permutations(range(5)), st.lists(st.booleans(), min_size=5, max_size=5))
+def test_labels_settle_in_order_of_arrival(order, speaks):
+    arrived = [f"SPEAKER_{i:02d}" for i, does in zip(order, speaks, strict=True) if does]
+    turns = [FileTurn(50 * i, 50 * i + 50, label, 1.0) for i, label in enumerate(arrived)]
+    memory = SpeakerMemory(tuple(Voice(label, np.full(9, i)) for i, label in enumerate(["Alice", *sorted(arrived)])))
+    memory = memory.put(Voice("SPEAKER_07", np.zeros(9)))
+    given_voices = SpeakerMemory(memory.voices[:1])
+    state = State(memory, (ChunkTurns(Chunk(0, 500, 500), tuple(turns)),), tuple(arrived))
+    settled = settle(state, given_voices)
+    assert settled.labels == tuple(f"SPEAKER_{i:02d}" for i in range(len(arrived)))
+    assert [t.label for t in settled.chunks[0].turns] == list(settled.labels)
+    assert set(settled.memory.labels) == {"Alice", *settled.labels}
+    for before, after in zip(arrived, settled.labels, strict=True):
+        assert (settled.memory[after].clip == memory[before].clip).all()
+
+
 def test_more_speakers_than_the_vocabulary():
     turns = [Turn(150 * i, 150 * i + 100, i) for i in range(20)]
     # two voices are prompted, and a third label is free in each chunk
@@ -239,8 +293,9 @@ def test_the_number_of_speakers_is_a_hard_constraint(num_speakers, chunk_duratio
     assert len(pipeline(file, num_speakers=num_speakers).labels()) == num_speakers
     assert len(pipeline(file, max_speakers=num_speakers).labels()) == min(num_speakers, 3)
     assert len(pipeline(file, min_speakers=num_speakers).labels()) == max(num_speakers, 3)
-    *_, live = pipeline.stream([file["waveform"][0].numpy()], num_speakers=num_speakers)
-    assert live == pipeline(file, num_speakers=num_speakers).rename_labels({})
+    once = make(chunk_duration=chunk_duration, readings=1)
+    *_, live = once.stream([file["waveform"][0].numpy()], num_speakers=num_speakers)
+    assert live == once(file, num_speakers=num_speakers).rename_labels({})
 
 
 @settings(max_examples=40)
@@ -287,6 +342,9 @@ def test_bad_parameters_are_named():
             make(step=step)
     with pytest.raises(ValueError, match="chunk_duration must be at least"):
         make(chunk_duration=0.0)
+    for name in ("batch_size", "beam", "readings"):
+        with pytest.raises(ValueError, match=f"{name} must be at least 1; got 0"):
+            make(**{name: 0})
     with pytest.raises(ValueError, match="parameter 'min_duration' does not exist"):
         make().instantiate({"min_duration": 1.0})
 
