@@ -108,7 +108,7 @@ def counts(options: Mapping[str, Any]) -> dict[str, Any]:
 class Window(NamedTuple):
     """What the search is given."""
 
-    waveform: np.ndarray  # (sample,): prompts and chunk, padded with zeros to the duration of the grid
+    waveform: np.ndarray  # (sample,): prompts and chunk, a whole number of steps
     rules: list[Rule | Listener]
     forced: list[int]
 
@@ -194,14 +194,16 @@ def make_window(
     """Prompts and chunk with the rules of the file; `num_newcomers` unprompted speakers exactly, when given."""
     if not np.abs(samples).max() > SILENCE:
         return None
-    waveform = np.zeros(settings.grid.num_steps * settings.step_samples, np.float32)
+    last_step = prompts.first_step + -(-len(samples) // settings.step_samples)
+    # as long as it is, and no longer: beside digital silence, the faintest noise would sound like speech
+    waveform = np.zeros(last_step * settings.step_samples, np.float32)
     waveform[: len(prompts.waveform)] = prompts.waveform
     waveform[len(prompts.waveform) :][: len(samples)] = samples
     num_prompted = len(prompts.labels)
     rules = window_rules(
         settings.vocabulary,
         first_step=prompts.first_step,
-        last_step=prompts.first_step + -(-len(samples) // settings.step_samples),
+        last_step=last_step,
         min_speakers=num_prompted + (num_newcomers or 0),
         max_turns=max(settings.max_turns, num_prompted + 1),
         min_duration_steps=settings.min_duration_steps,

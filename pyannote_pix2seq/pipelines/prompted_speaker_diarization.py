@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from ..prompts import SpeakerMemory
 from .chunking import Buffer
 from .confidence import Calibration
 from .enrolment import enrol
-from .fold import Settings, counts, speaker_bounds
+from .fold import Settings, Window, counts, speaker_bounds
 from .job import Failed, Job, tracked
 from .stitching import stitch
 
@@ -34,8 +34,7 @@ class PromptedSpeakerDiarization(Pipeline):
     """Speaker diarization by a sequence model.
 
     A file is read in chunks. In front of each, the model hears a few seconds of every speaker met so far, so that
-    labels persist from chunk to chunk, and from file to file when `memory` is handed on. Then it is read again, with
-    everybody known from the start.
+    labels persist from chunk to chunk, and from file to file when `memory` is handed on.
 
     Parameters
     ----------
@@ -51,7 +50,8 @@ class PromptedSpeakerDiarization(Pipeline):
     beam : int
         Number of sequences kept while a chunk is decoded, which differ in who speaks.
     readings : int
-        How often a file that is longer than a chunk is read; 1 takes half the time of 2. Streams are read once.
+        How often a file that is longer than a chunk is read; from the second time on, everybody is known from the
+        start. Streams are read once.
     calibration : mapping, optional
         Parameters of `Calibration`: what `pyannote-pix2seq calibrate` found for this model.
     token : str or bool, optional
@@ -84,7 +84,7 @@ class PromptedSpeakerDiarization(Pipeline):
         step: float = 1.0,
         batch_size: int = 32,
         beam: int = 2,
-        readings: int = 2,
+        readings: int = 1,
         calibration: Mapping[str, float] | None = None,
         token: str | bool | None = None,
         cache_dir: Path | str | None = None,
@@ -315,15 +315,20 @@ class PromptedSpeakerDiarization(Pipeline):
     def _advance(self, jobs: list[Job]) -> None:
         """One more chunk of each."""
         asked = [(job, question) for job in jobs if (question := job.ask()) is not None]
-        windows = [question.window for _, question in asked if question.window is not None]
-        decoded: Iterator[Decoded] = iter(())
-        if windows:
-            sounds, rules, forced = zip(*windows, strict=True)
-            waveforms = torch.from_numpy(np.stack(sounds))[:, None]
-            choose = Weighed(self.model.vocabulary, self.newcomer, self.beam)
-            decoded = iter(search(self.model, waveforms, rules, forced, choose))
+        decoded = iter(self._decode([question.window for _, question in asked if question.window is not None]))
         for job, question in asked:
             job.answer(question, None if question.window is None else next(decoded))
+
+    def _decode(self, windows: Sequence[Window]) -> list[Decoded]:
+        """Windows of equal length are decoded together."""
+        choose = Weighed(self.model.vocabulary, self.newcomer, self.beam)
+        decoded: dict[int, Decoded] = {}
+        for length in sorted({len(window.waveform) for window in windows}):
+            rows = [row for row, window in enumerate(windows) if len(window.waveform) == length]
+            sounds, rules, forced = zip(*(windows[row] for row in rows), strict=True)
+            waveforms = torch.from_numpy(np.stack(sounds))[:, None]
+            decoded |= zip(rows, search(self.model, waveforms, rules, forced, choose), strict=True)
+        return [decoded[row] for row in range(len(windows))]
 
     def _settings(
         self, num_speakers: int | None = None, min_speakers: int | None = None, max_speakers: int | None = None
