@@ -75,7 +75,8 @@ class Oracle(nn.Module):
         return in_order_of_arrival(merge(turns))[0]
 
     def read(self, waveforms: Tensor) -> OracleState:
-        assert waveforms.shape[1:] == (1, self.grid.num_steps * step_samples(self.grid, RATE))
+        num_steps, rest = divmod(waveforms.shape[-1], step_samples(self.grid, RATE))
+        assert waveforms.shape[1] == 1 and not rest and 0 < num_steps <= self.grid.num_steps
         self.batch_sizes.append(len(waveforms))
         known = list(map(self.hear, waveforms[:, 0].numpy()))
         activity = torch.full((len(known), self.grid.num_steps, self.NUM_VOICES), -20.0)
