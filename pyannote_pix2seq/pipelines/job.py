@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 
 from ..audio import Recording
-from ..decoding.search import Decoded
+from ..decoding.search import Choose, Decoded, search
 from ..prompts import SpeakerMemory
 from .again import answer_again, ask_again, read_again, settle
 from .chunking import Buffer
@@ -118,6 +119,21 @@ class Job:
             total = int(np.ceil(self._audio.duration))
             completed = 0 if self.finished else min(int(self.duration), total)
             self._hook("chunks", None, completed=self._done * total + completed, total=self._readings * total)
+
+
+def advance(jobs: Sequence[Job], model: Any, choose: Choose) -> None:
+    """One more chunk of each; windows of equal length are decoded together."""
+    asked = [(job, question) for job in jobs if (question := job.ask()) is not None]
+    windows = [question.window for _, question in asked if question.window is not None]
+    decoded: dict[int, Decoded] = {}
+    for length in sorted({len(window.waveform) for window in windows}):
+        rows = [row for row, window in enumerate(windows) if len(window.waveform) == length]
+        sounds, rules, forced = zip(*(windows[row] for row in rows), strict=True)
+        waveforms = torch.from_numpy(np.stack(sounds))[:, None]
+        decoded |= zip(rows, search(model, waveforms, rules, forced, choose), strict=True)
+    in_turn = iter(sorted(decoded))
+    for job, question in asked:
+        job.answer(question, None if question.window is None else decoded[next(in_turn)])
 
 
 @dataclass(frozen=True)

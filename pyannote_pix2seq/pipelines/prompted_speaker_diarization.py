@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,14 @@ from pyannote.pipeline.parameter import Uniform
 
 from ..audio import SAMPLE_RATE, Recording, Source, open_audio, rechunk, resample
 from ..decoding.audible import Audible
-from ..decoding.search import Decoded, Weighed, search
+from ..decoding.search import Weighed
 from ..diarization import Diarization
 from ..prompts import SpeakerMemory
 from .chunking import Buffer
 from .confidence import Calibration
 from .enrolment import enrol
-from .fold import Settings, Window, counts, speaker_bounds
-from .job import Failed, Job, tracked
+from .fold import Settings, counts, speaker_bounds
+from .job import Failed, Job, advance, tracked
 from .stitching import stitch
 
 OPTIONS = ("num_speakers", "min_speakers", "max_speakers", "speakers", "memory", "hook")
@@ -50,8 +50,7 @@ class PromptedSpeakerDiarization(Pipeline):
     beam : int
         Number of sequences kept while a chunk is decoded, which differ in who speaks.
     readings : int
-        How often a file that is longer than a chunk is read; from the second time on, everybody is known from the
-        start. Streams are read once.
+        How often a long file is read; the second time, everybody is known from the start. Streams are read once.
     calibration : mapping, optional
         Parameters of `Calibration`: what `pyannote-pix2seq calibrate` found for this model.
     token : str or bool, optional
@@ -206,8 +205,7 @@ class PromptedSpeakerDiarization(Pipeline):
             See `audio.open_audio`.
         num_speakers : int, optional
             Exact number of speakers. When the file has ended with too few, its chunks with the most speech are read
-            again, with more speakers. (Silence has none, whatever is asked, and a file of one chunk at most those that
-            the model can tell apart in a window.)
+            again, with more speakers. (Silence has none, and one chunk at most those that fit the vocabulary.)
         min_speakers, max_speakers : int, optional
             Bounds instead.
         speakers : mapping, optional
@@ -300,8 +298,7 @@ class PromptedSpeakerDiarization(Pipeline):
         Returns
         -------
         diarizations : iterator of Diarization
-            Everything up to now, after each chunk. The last one is what `apply` returns for the same audio in a file
-            with `readings=1`.
+            Everything up to now, after each chunk. The last one is what one reading of the same audio as a file gives.
         """
         settings = self._settings(num_speakers, min_speakers, max_speakers)
         mono = (np.mean(np.atleast_2d(block), axis=0) for block in blocks)
@@ -313,22 +310,7 @@ class PromptedSpeakerDiarization(Pipeline):
                 yield self._result(job)
 
     def _advance(self, jobs: list[Job]) -> None:
-        """One more chunk of each."""
-        asked = [(job, question) for job in jobs if (question := job.ask()) is not None]
-        decoded = iter(self._decode([question.window for _, question in asked if question.window is not None]))
-        for job, question in asked:
-            job.answer(question, None if question.window is None else next(decoded))
-
-    def _decode(self, windows: Sequence[Window]) -> list[Decoded]:
-        """Windows of equal length are decoded together."""
-        choose = Weighed(self.model.vocabulary, self.newcomer, self.beam)
-        decoded: dict[int, Decoded] = {}
-        for length in sorted({len(window.waveform) for window in windows}):
-            rows = [row for row, window in enumerate(windows) if len(window.waveform) == length]
-            sounds, rules, forced = zip(*(windows[row] for row in rows), strict=True)
-            waveforms = torch.from_numpy(np.stack(sounds))[:, None]
-            decoded |= zip(rows, search(self.model, waveforms, rules, forced, choose), strict=True)
-        return [decoded[row] for row in range(len(windows))]
+        advance(jobs, self.model, Weighed(self.model.vocabulary, self.newcomer, self.beam))
 
     def _settings(
         self, num_speakers: int | None = None, min_speakers: int | None = None, max_speakers: int | None = None

@@ -11,7 +11,7 @@ from pyannote.database import ProtocolFile
 
 from pyannote_pix2seq.decoding import search
 from pyannote_pix2seq.diarization import Diarization
-from pyannote_pix2seq.pipelines import PromptedSpeakerDiarization, prompted_speaker_diarization
+from pyannote_pix2seq.pipelines import PromptedSpeakerDiarization, job
 from pyannote_pix2seq.pipelines.again import settle
 from pyannote_pix2seq.pipelines.chunking import Chunk
 from pyannote_pix2seq.pipelines.fold import State
@@ -205,7 +205,7 @@ def windows_of(pipeline, monkeypatch, **options):
         prompted.extend(len(f) // 3 for f in forced)
         return search(model, waveforms, rules, forced, choose)
 
-    monkeypatch.setattr(prompted_speaker_diarization, "search", spied)
+    monkeypatch.setattr(job, "search", spied)
     return prompted, pipeline(audio(example()), **options)
 
 
