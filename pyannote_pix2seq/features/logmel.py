@@ -33,13 +33,15 @@ class LogMel(FrontEnd):
         super().__init__(sample_rate, hop_length, window_length, num_mels)
         num_fft = 1 << (window_length - 1).bit_length()  # the next power of two
         self.mel = MelSpectrogram(
-            sample_rate, n_fft=num_fft, win_length=window_length, hop_length=hop_length, n_mels=num_mels, center=False
-        )
+            sample_rate, n_fft=num_fft, win_length=window_length, hop_length=hop_length, n_mels=num_mels, center=False,
+            power=None,
+        )  # fmt: skip
 
     def forward(self, waveforms: Tensor) -> Tensor:
         with full_precision(waveforms):
             # the centred transform of torch reflects the edges, which needs more samples than the shortest chunks have
             padded = torch.nn.functional.pad(waveforms[:, 0].float(), 2 * (self.mel.n_fft // 2,))
-            energy = self.mel(padded)
+            spectrum = torch.view_as_real(self.mel.spectrogram(padded))
+            energy = self.mel.mel_scale(spectrum.square().sum(-1))  # twice as fast as the square of a modulus
             features = (energy.clamp_min(self.FLOOR).log() - self.CENTER) / self.SCALE
         return features.transpose(1, 2)

@@ -84,6 +84,7 @@ class Pix2Seq(Shippable):
     """
 
     POINTER_FEATURES = 128
+    ONSET = 4  # audio positions behind a start that tell whose end is looked for
     Specifications = SequenceSpecifications
 
     def __init__(
@@ -234,14 +235,14 @@ class Pix2Seq(Shippable):
         )
 
     def _turn_so_far(self, tokens: Tensor, state: State) -> tuple[Tensor, Tensor, Tensor]:
-        """Slot (0 start, 1 end, 2 speaker) of each token, and the steps between which its turn is known to lie."""
+        """Slot (0 start, 1 end, 2 speaker) of each token, and the steps between which its turn is listened to."""
         index = state.num_tokens + torch.arange(tokens.shape[1], device=tokens.device)
         slot = (index - 1) % 3  # the command before the first triplet closes a triplet of its own
         known = torch.cat([state.recent, tokens], 1) - self.vocabulary.first_time
         here = torch.arange(2, 2 + tokens.shape[1], device=tokens.device)
         start = known[:, here - slot].clamp(0, self.grid.num_steps)
         end = known[:, here - (slot - 1).clamp_min(0)].clamp(0, self.grid.num_steps)
-        return slot, start, torch.where(slot == 0, start, end)
+        return slot, start, torch.where(slot == 0, start + self.ONSET * self.steps_per_position, end)
 
     def write(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """Logits of the token that follows each of the tokens.
@@ -261,12 +262,12 @@ class Pix2Seq(Shippable):
         slot, start, end = self._turn_so_far(tokens, state)
         steps = self.steps_per_position
         times = torch.where(slot == 1, end, start) / steps  # a speaker token stands at the start of its turn
-        # mean of what was heard from start to end, and nothing while the end is unknown
+        # mean of what was heard from start to end, or of the onset while the end is unknown
         last = state.heard.shape[1] - 1
         first = (start // steps).clamp(max=last - 1)
         stop = torch.maximum((end + steps - 1) // steps, first + 1).clamp(max=last)
         rows = torch.arange(tokens.shape[0], device=tokens.device)[:, None]
-        total = (state.heard[rows, stop] - state.heard[rows, first]) * (slot > 0)[:, None]
+        total = state.heard[rows, stop] - state.heard[rows, first]
         heard, voices = total.split([self.hparams.dimension, state.voices.shape[-1]], -1)
         heard = heard / (stop - first)[..., None]
         # what each speaker sounded like so far: the sum over the turns that are named theirs

@@ -1,0 +1,82 @@
+"""Muon for the matrices between layers, AdamW for everything else, as one optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
+
+MAX_ASPECT = 16  # a table of embeddings or an output layer has many rows and few columns, or the other way round
+
+
+def between_layers(parameter: nn.Parameter) -> bool:
+    """Whether a parameter is a matrix that takes features to features."""
+    return parameter.ndim == 2 and max(parameter.shape) <= MAX_ASPECT * min(parameter.shape)
+
+
+class Muon(Optimizer):
+    """Steps of equal length in all directions, for the matrices between layers (Jordan et al., 2024).
+
+    They are scaled to the steps of AdamW (Liu et al., arXiv 2502.16982), which takes care of all other parameters.
+
+    Parameters
+    ----------
+    params : iterable of dict
+        Parameter groups.
+    lr : float
+        Rate of AdamW.
+    boost : float
+        Rate of Muon, relative to it.
+    momentum : float
+        Of Muon.
+    betas, eps
+        Of AdamW.
+    weight_decay : float
+    """
+
+    def __init__(
+        self,
+        params: Iterable[dict[str, Any]],
+        lr: float = 1e-3,
+        boost: float = 4.0,
+        momentum: float = 0.95,
+        betas: tuple[float, float] = (0.9, 0.98),
+        eps: float = 1e-8,
+        weight_decay: float = 0.05,
+    ) -> None:
+        groups = list(params)
+        hidden = self._only(groups, between_layers)
+        rest = self._only(groups, lambda parameter: not between_layers(parameter))
+        self.parts: list[Optimizer] = []
+        if hidden:
+            self.parts.append(
+                torch.optim.Muon(
+                    hidden, lr=boost * lr, weight_decay=weight_decay, momentum=momentum, adjust_lr_fn="match_rms_adamw"
+                )
+            )
+        if rest:
+            self.parts.append(AdamW(rest, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay))
+        super().__init__([group for part in self.parts for group in part.param_groups], {})
+
+    @staticmethod
+    def _only(groups: list[dict[str, Any]], chosen: Callable[[nn.Parameter], bool]) -> list[dict[str, Any]]:
+        kept = [group | {"params": [p for p in group["params"] if chosen(p)]} for group in groups]
+        return [group for group in kept if group["params"]]
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:  # type: ignore[override]
+        """One step of both."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        first = 0
+        for part in self.parts:  # what is here was loaded or scheduled; the parts work on it
+            last = first + len(part.param_groups)
+            part.state, part.param_groups = self.state, self.param_groups[first:last]
+            part.step()
+            first = last
+        return loss
