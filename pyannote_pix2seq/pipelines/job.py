@@ -11,10 +11,13 @@ import torch
 
 from ..audio import Recording
 from ..decoding.search import Choose, Decoded, search
+from ..diarization import Diarization
 from ..prompts import SpeakerMemory
 from .again import answer_again, ask_again, read_again, settle
 from .chunking import Buffer
 from .fold import Question, Settings, State, answer, ask
+from .stitching import stitch
+from .voting import vote
 
 
 class Job:
@@ -26,7 +29,8 @@ class Job:
         What the user gave.
     uri : str
     audio : Recording or Buffer
-    settings : Settings
+    ways : sequence of Settings
+        One for each time that the file is read for the vote: their chunks differ.
     memory : SpeakerMemory
         Voices known before.
     readings : int
@@ -42,7 +46,7 @@ class Job:
         file: Any,
         uri: str,
         audio: Recording | Buffer,
-        settings: Settings,
+        ways: Sequence[Settings],
         memory: SpeakerMemory,
         readings: int,
         hook: Callable,
@@ -50,16 +54,22 @@ class Job:
     ):
         self.file = file
         self.uri = uri
-        self.settings = settings
-        self.state = State(memory)
-        self._given = memory
-        self._earlier = self.state  # at the end of the reading before
+        self._known = memory
         self.finished = False
         self.failure: Exception | None = None
         self._return_exceptions = return_exceptions
         self._hook = hook
         self._audio = audio
         self._readings, self._done = readings, 0
+        self._ways = list(ways)
+        self._num_readings = readings * len(ways)  # at most
+        self._ballots: list[State] = []
+        self._next_way()
+
+    def _next_way(self) -> None:
+        self.settings = self._ways[len(self._ballots)]
+        self.state = State(self._known)
+        self._earlier = self.state  # at the end of the reading before
         self._start()
 
     def _start(self) -> None:
@@ -67,6 +77,13 @@ class Job:
         self._buffer = Buffer(self._audio.blocks()) if isinstance(self._audio, Recording) else self._audio
         self._again = False
         self._report()
+
+    def result(self, gap: float) -> Diarization:
+        """What was found so far; gaps in the speech of one speaker of at most `gap` seconds are filled."""
+        grid, bounds = self.settings.grid, (self.settings.min_speakers, self.settings.max_speakers)
+        states = self._ballots or [self.state]
+        ballots = [stitch(s.chunks, grid, gap, self.duration, s.memory, self.uri) for s in states]
+        return vote(ballots, grid.resolution, self._known.labels, *bounds)
 
     @property
     def duration(self) -> float:
@@ -94,14 +111,27 @@ class Job:
         if len(self.state.labels) < min(self.settings.min_speakers, len(self._earlier.labels)):
             self.state = self._earlier  # this reading lost somebody who has to be there
         elif self._done < self._readings:
-            another = read_again(self.state, self._given, self.settings)
+            another = read_again(self.state, self._known, self.settings)
             if another is not None:
                 self._earlier, self.state = self.state, another
                 self._start()
                 return self.ask()
         if self._done > 1:
-            self.state = settle(self.state, self._given)
-        self.finished, self._done = True, self._readings
+            self.state = settle(self.state, self._known)
+        return self._cast()
+
+    def _cast(self) -> Question | None:
+        """Add to the ballots, and go another way if there is one."""
+        self._ballots.append(self.state)
+        if len(self.state.chunks) <= 1:  # heard as a whole: what also holds all of it would hear the same
+            length = max((chunk.chunk.end for chunk in self.state.chunks), default=0)
+            done = len(self._ballots)
+            self._ways[done:] = [way for way in self._ways[done:] if way.longest < length]
+        self._done = 0
+        if len(self._ballots) < len(self._ways):
+            self._next_way()
+            return self.ask()
+        self.finished = True
         self._report()
         return None
 
@@ -117,8 +147,9 @@ class Job:
     def _report(self) -> None:
         if isinstance(self._audio, Recording):
             total = int(np.ceil(self._audio.duration))
-            completed = 0 if self.finished else min(int(self.duration), total)
-            self._hook("chunks", None, completed=self._done * total + completed, total=self._readings * total)
+            read = (len(self._ballots) * self._readings + self._done) * total + min(int(self.duration), total)
+            whole = self._num_readings * total
+            self._hook("chunks", None, completed=whole if self.finished else read, total=whole)
 
 
 def advance(jobs: Sequence[Job], model: Any, choose: Choose) -> None:

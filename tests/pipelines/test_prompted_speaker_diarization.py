@@ -88,6 +88,14 @@ def test_an_oracle_makes_no_error_whatever_the_chunks(turns, chunk_duration, ste
     assert diarization.memory.labels == tuple(f"SPEAKER_{i:02d}" for i in range(max(t.speaker for t in turns) + 1))
 
 
+@settings(max_examples=20)
+@given(conversations(), st.integers(2, 5), st.sampled_from([12.0, 30.0]))
+def test_a_vote_among_those_who_make_no_error(turns, votes, duration):
+    diarization = make(duration, votes=votes)(audio(turns))
+    assert found(diarization) == expected(turns)
+    assert all(0.99 < diarization.confidence[track] <= 1 for _, track in diarization.itertracks())
+
+
 def test_turns_that_do_not_fit_into_one_window_are_found_in_the_next():
     turns = [Turn(20 * i, 20 * i + 12, i % 2) for i in range(5, 200)]
     turns = in_order_of_arrival([Turn(0, 60, 0), Turn(64, 99, 1), *turns])[0]
@@ -229,6 +237,13 @@ def test_what_was_heard_as_a_whole_is_read_once(monkeypatch):
     assert len(windows_of(make(duration=400.0, max_turns=400), monkeypatch)[0]) == 1
 
 
+def test_what_would_be_heard_the_same_has_one_vote(monkeypatch):
+    # five minutes: two of the five ways have shorter chunks
+    prompted, agreed = windows_of(make(duration=400.0, max_turns=400, votes=5, chunk_duration=340.0), monkeypatch)
+    assert len(prompted) == 1 + 2 + 2
+    assert found(agreed) == expected(example())
+
+
 @given(st.permutations(range(5)), st.lists(st.booleans(), min_size=5, max_size=5))
 def test_labels_settle_in_order_of_arrival(order, speaks):
     arrived = [f"SPEAKER_{i:02d}" for i, does in zip(order, speaks, strict=True) if does]
@@ -293,6 +308,8 @@ def test_the_number_of_speakers_is_a_hard_constraint(num_speakers, chunk_duratio
     assert len(pipeline(file, num_speakers=num_speakers).labels()) == num_speakers
     assert len(pipeline(file, max_speakers=num_speakers).labels()) == min(num_speakers, 3)
     assert len(pipeline(file, min_speakers=num_speakers).labels()) == max(num_speakers, 3)
+    agreed = make(chunk_duration=chunk_duration, votes=3)(file, num_speakers=num_speakers)
+    assert len(agreed.labels()) == num_speakers
     once = make(chunk_duration=chunk_duration, readings=1)
     *_, live = once.stream([file["waveform"][0].numpy()], num_speakers=num_speakers)
     assert live == once(file, num_speakers=num_speakers).rename_labels({})

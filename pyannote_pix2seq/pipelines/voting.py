@@ -1,0 +1,125 @@
+"""Several diarizations of one file -> what most of them agree on.
+
+After DOVER-Lap (Raj et al., arXiv 2011.01997): labels are mapped to each other, then each step of the file is voted on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pyannote.core import Segment
+from scipy.optimize import linear_sum_assignment
+
+from ..diarization import Diarization
+from .stitching import free_label
+
+Matrix = NDArray[np.float64]
+
+
+class Ballot(NamedTuple):
+    """One diarization, step by step."""
+
+    labels: tuple[str, ...]
+    confidence: Matrix  # (step, label): of the turn there, from 0 to 1
+    active: Matrix  # (step, label): 1 where the label speaks, 0 elsewhere
+
+    def under(self, labels: Sequence[str], names: Sequence[str]) -> Ballot:
+        """The same with other names for its labels, as columns in the order of `labels`."""
+        columns = [labels.index(name) for name in names]
+        confidence, active = np.zeros((2, len(self.active), len(labels)))
+        confidence[:, columns], active[:, columns] = self.confidence, self.active
+        return Ballot(tuple(labels), confidence, active)
+
+
+def vote(
+    diarizations: Sequence[Diarization],
+    resolution: float,
+    known: Collection[str] = (),
+    min_speakers: int = 0,
+    max_speakers: int | None = None,
+) -> Diarization:
+    """Agree.
+
+    Parameters
+    ----------
+    diarizations : sequence of Diarization
+        Of one file.
+    resolution : float
+        A step, in seconds.
+    known : collection of str
+        Labels that mean the same in all of them; what the others mean is found by who speaks together with whom.
+    min_speakers : int
+    max_speakers : int or None
+        Bounds that each of them keeps.
+
+    Returns
+    -------
+    diarization : Diarization
+        In each step as many speakers as there are on average, those with the most votes; a label's confidence is the
+        mean over the votes, 0 where it has none. Labels and memory are those of the diarization that is most like the
+        others; it decides where votes are equal, and all when the vote has fewer or more speakers than there may be.
+    """
+    if len(diarizations) == 1:
+        return diarizations[0]
+    num_steps = max(round(d.get_timeline().extent().end / resolution) if d else 0 for d in diarizations)
+    ballots = [_ballot(d, num_steps, resolution) for d in diarizations]
+    by_agreement = sorted(range(len(ballots)), key=lambda i: sum(_difference(ballots[i], b, known) for b in ballots))
+    first = by_agreement[0]
+    total = ballots[first]
+    for i in by_agreement[1:]:
+        names = _names(total, ballots[i], known)
+        labels = list(dict.fromkeys([*total.labels, *names]))
+        before, added = total.under(labels, total.labels), ballots[i].under(labels, names)
+        total = Ballot(tuple(labels), before.confidence + added.confidence, before.active + added.active)
+    # half a speaker more than the mean: with an even number of votes, those who speak win over those who do not
+    num_active = np.floor(total.active.sum(1) / len(ballots) + 0.5)
+    tie = ballots[first].under(total.labels, ballots[first].labels).active
+    rank = np.argsort(np.argsort(-(2 * total.active + tie), axis=1, kind="stable"), axis=1)
+    won = (rank < num_active[:, None]) & (total.active > 0)
+    agreed = Diarization(uri=diarizations[first].uri)
+    agreed.memory = diarizations[first].memory
+    end = max(d.get_timeline().extent().end for d in diarizations) if num_steps else 0.0
+    for column, label in enumerate(total.labels):
+        for start, stop in np.flatnonzero(np.diff(won[:, column], prepend=False, append=False)).reshape(-1, 2):
+            segment, track = Segment(start * resolution, min(stop * resolution, end)), len(agreed.confidence)
+            agreed[segment, track] = label
+            agreed.confidence[track] = float(total.confidence[start:stop, column].mean()) / len(ballots)
+    bounded = min_speakers <= len(agreed.labels()) <= (max_speakers or len(total.labels))
+    return agreed if bounded else diarizations[first]
+
+
+def _ballot(diarization: Diarization, num_steps: int, resolution: float) -> Ballot:
+    labels = tuple(diarization.labels())
+    confidence, active = np.zeros((2, num_steps, len(labels)))
+    for segment, track, label in diarization.itertracks(yield_label=True):
+        steps, column = slice(round(segment.start / resolution), round(segment.end / resolution)), labels.index(label)
+        active[steps, column] = 1
+        confidence[steps, column] = diarization.confidence.get(track, 1.0)
+    return Ballot(labels, confidence, active)
+
+
+def _names(total: Ballot, ballot: Ballot, known: Collection[str]) -> list[str]:
+    """What the labels of a ballot are called in the total: one name each, by the time that they share."""
+    together = total.active.T @ ballot.active + 1e-9  # who shares no time may still be mapped
+    for i, before in enumerate(total.labels):
+        for j, label in enumerate(ballot.labels):
+            if before in known or label in known:
+                together[i, j] = len(total.active) * 1e3 if before == label else -1.0
+    names: dict[int, str] = {}
+    for i, j in zip(*linear_sum_assignment(together, maximize=True), strict=True):
+        if together[i, j] > 0:
+            names[j] = total.labels[i]
+    for j, label in enumerate(ballot.labels):
+        if j not in names:
+            names[j] = label if label in known else free_label({*known, *total.labels, *names.values()})
+    return [names[j] for j in range(len(ballot.labels))]
+
+
+def _difference(one: Ballot, other: Ballot, known: Collection[str]) -> float:
+    """Speaker steps that one of two ballots has and the other has not."""
+    names = _names(one, other, known)
+    labels = list(dict.fromkeys([*one.labels, *names]))
+    return float(np.abs(one.under(labels, one.labels).active - other.under(labels, names).active).sum())

@@ -1,0 +1,80 @@
+"""A vote on who speaks: what all say stays, what most say wins, names do not matter."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyannote.core import Segment
+
+from pyannote_pix2seq.diarization import Diarization
+from pyannote_pix2seq.pipelines.voting import vote
+from tests.pipelines.test_prompted_speaker_diarization import conversations
+
+STEP = 0.02
+
+
+def ballot(turns, names=None, confidence=0.5):
+    made = Diarization(uri="call")
+    for track, turn in enumerate(turns):
+        label = f"SPEAKER_{turn.speaker:02d}" if names is None else names[turn.speaker]
+        made[Segment(turn.start * STEP, turn.end * STEP), track] = label
+        made.confidence[track] = confidence
+    return made
+
+
+def said(*turns):
+    """(start, end, label) in steps."""
+    made = Diarization(uri="call")
+    for track, (start, end, label) in enumerate(turns):
+        made[Segment(start * STEP, end * STEP), track] = label
+    return made
+
+
+def heard(diarization):
+    return sorted((round(s.start / STEP), round(s.end / STEP), label) for s, _, label in diarization.itertracks(True))
+
+
+@given(conversations(), st.integers(1, 4), st.data())
+def test_what_all_say_stays_whatever_they_call_whom(turns, num_ballots, data):
+    labels = [f"SPEAKER_{i:02d}" for i in range(10)]
+    ballots = [ballot(turns)] + [ballot(turns, data.draw(st.permutations(labels))) for _ in range(num_ballots - 1)]
+    agreed = vote(ballots, STEP)
+    assert heard(agreed.support()) == heard(ballots[0].support())
+    assert agreed.uri == "call"
+    assert set(agreed.confidence.values()) <= {0.5}
+
+
+def test_what_most_say_wins():
+    one = said((0, 100, "a"), (100, 200, "b"))
+    other = said((0, 100, "x"), (100, 180, "y"), (180, 200, "x"))
+    agreed = vote([other, one, one.rename_labels({"a": "b", "b": "a"})], STEP)
+    assert [turn[:2] for turn in heard(agreed)] == [(0, 100), (100, 200)]
+    assert len(agreed.labels()) == 2
+    # two of three heard nobody behind 100
+    assert heard(vote([one, said((0, 100, "x")), said((0, 100, "z"))], STEP)) == [(0, 100, "x")]
+
+
+def test_confidence_is_the_mean_over_the_votes():
+    sure, absent = said((0, 100, "a"), (100, 200, "b")), said((0, 100, "a"))
+    sure.confidence = {0: 0.9, 1: 0.6}
+    absent.confidence = {0: 0.6}
+    agreed = vote([sure, sure, absent], STEP)
+    assert [agreed.confidence[track] for _, track, _ in agreed.itertracks(True)] == pytest.approx([0.8, 0.4])
+
+
+def test_known_labels_mean_themselves():
+    # they share no time, and would be mapped to each other if they were not known
+    ballots = [said((0, 100, "Alice")), said((0, 100, "Bob")), said((0, 90, "Bob"), (90, 100, "Alice"))]
+    assert heard(vote(ballots, STEP, known=["Alice", "Bob"])) == [(0, 90, "Bob"), (90, 100, "Alice")]
+
+
+def test_bounds_hold():
+    three = [said((0, 100, name), (100, 200, "c")) for name in "ab"]
+    loud = said((0, 200, "c"))
+    assert len(vote([*three, loud], STEP, known="abc", min_speakers=2).labels()) == 2
+    agreed = vote([said((0, 100, "a"), (100, 110, "b")), said((0, 100, "a"), (120, 130, "c"))], STEP, "abc", 0, 2)
+    assert len(agreed.labels()) == 2
+
+
+def test_nobody_at_all():
+    assert heard(vote([said(), said(), said()], STEP)) == []
+    assert heard(vote([said(), said(), said((0, 10, "a"))], STEP)) == []
