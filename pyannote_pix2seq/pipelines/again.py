@@ -39,19 +39,6 @@ def read_again(state: State, given: SpeakerMemory, settings: Settings) -> State 
     return State(known) if len(state.chunks) > 1 and len(known) <= settings.most_prompted else None
 
 
-def settle(state: State, given: SpeakerMemory) -> State:
-    """State with labels in order of arrival; forgotten is who was found in an earlier reading only."""
-    names = {label: label for label in given.labels}
-    for label in state.labels:
-        names.setdefault(label, free_label(names.values()))
-    heard = replace(state.memory, voices=tuple(voice for voice in state.memory.voices if voice.label in names))
-    chunks = tuple(
-        chunk._replace(turns=tuple(turn._replace(label=names[turn.label]) for turn in chunk.turns))
-        for chunk in state.chunks
-    )
-    return state._replace(memory=heard.rename(names), chunks=chunks, labels=tuple(map(names.__getitem__, state.labels)))
-
-
 def ask_again(state: State, settings: Settings) -> tuple[Question, State] | None:
     """When the file ended with too few speakers: its chunk with the most speech, to be decoded with more of them.
 

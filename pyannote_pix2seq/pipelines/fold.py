@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,9 +28,7 @@ from .confidence import Calibration
 from .stitching import EDGE_GAP, ChunkTurns, continued, in_file, name_newcomers
 
 SILENCE = 1e-4  # -80 dB of full scale: what stays below holds no speech, and no model need be asked
-# Ways to cut a file into chunks, so that what is decided by a hair is not decided the same every time: length of a
-# chunk, as a ratio of the longest, and step. The most different come first.
-WAYS = ((1.0, 1.0), (1.0, 0.85), (1.0, 0.7), (0.73, 1.0), (0.87, 0.8))
+STEPS = (1.0, 0.7)  # of readings in turn: what is decided by a hair is not decided the same every time
 NUM_CANDIDATES = 4  # chunks kept at hand to be read again when the file has too few speakers
 
 
@@ -83,14 +81,6 @@ class Settings:
     def most_prompted(self) -> int:
         """Voices that can be prompted together: one label is kept free for a newcomer, unless there is only one."""
         return min(max(self.vocabulary.num_speakers - 1, 1), capacity(self.grid))
-
-
-def ways(settings: Settings, num: int) -> list[Settings]:
-    """The settings in the first `num` of `WAYS`."""
-    return [
-        replace(settings, longest=max(round(ratio * settings.longest), 1), step=step * settings.step)
-        for ratio, step in WAYS[:num]
-    ]
 
 
 def speaker_bounds(num: int | None, least: int | None, most: int | None) -> tuple[int, int | None]:

@@ -13,7 +13,7 @@ from ..audio import Recording
 from ..decoding.search import Choose, Decoded, search
 from ..diarization import Diarization
 from ..prompts import SpeakerMemory
-from .again import answer_again, ask_again, read_again, settle
+from .again import answer_again, ask_again, read_again
 from .chunking import Buffer
 from .fold import Question, Settings, State, answer, ask
 from .stitching import stitch
@@ -29,12 +29,11 @@ class Job:
         What the user gave.
     uri : str
     audio : Recording or Buffer
-    ways : sequence of Settings
-        One for each time that the file is read for the vote: their chunks differ.
+    readings : sequence of Settings
+        Of each time that a recording is read: chunks differ, and everybody is known after the first (see `read_again`).
+        What most of them found is the result (see `vote`).
     memory : SpeakerMemory
         Voices known before.
-    readings : int
-        How often a recording is read at most (see `read_again`).
     hook : callable
         Called with ("chunks", None, completed=seconds, total=seconds), when the total is known.
     return_exceptions : bool
@@ -46,9 +45,8 @@ class Job:
         file: Any,
         uri: str,
         audio: Recording | Buffer,
-        ways: Sequence[Settings],
+        readings: Sequence[Settings],
         memory: SpeakerMemory,
-        readings: int,
         hook: Callable,
         return_exceptions: bool = False,
     ):
@@ -60,20 +58,13 @@ class Job:
         self._return_exceptions = return_exceptions
         self._hook = hook
         self._audio = audio
-        self._readings, self._done = readings, 0
-        self._ways = list(ways)
-        self._num_readings = readings * len(ways)  # at most
-        self._ballots: list[State] = []
-        self._next_way()
+        self._readings = readings
+        self._found: list[State] = []  # at the end of each reading
+        self._start(State(memory))
 
-    def _next_way(self) -> None:
-        self.settings = self._ways[len(self._ballots)]
-        self.state = State(self._known)
-        self._earlier = self.state  # at the end of the reading before
-        self._start()
-
-    def _start(self) -> None:
+    def _start(self, state: State) -> None:
         """Begin at the beginning."""
+        self.state, self.settings = state, self._readings[len(self._found)]
         self._buffer = Buffer(self._audio.blocks()) if isinstance(self._audio, Recording) else self._audio
         self._again = False
         self._report()
@@ -81,9 +72,11 @@ class Job:
     def result(self, gap: float) -> Diarization:
         """What was found so far; gaps in the speech of one speaker of at most `gap` seconds are filled."""
         grid, bounds = self.settings.grid, (self.settings.min_speakers, self.settings.max_speakers)
-        states = self._ballots or [self.state]
-        ballots = [stitch(s.chunks, grid, gap, self.duration, s.memory, self.uri) for s in states]
-        return vote(ballots, grid.resolution, self._known.labels, *bounds)
+        found = [
+            stitch(state.chunks, grid, gap, self.duration, state.memory, self.uri)
+            for state in self._found or [self.state]
+        ]
+        return vote(found, grid.resolution, self._known.labels, *bounds)
 
     @property
     def duration(self) -> float:
@@ -107,30 +100,17 @@ class Job:
         if again is not None:
             question, self.state = again
             return question
-        self._done += 1
-        if len(self.state.labels) < min(self.settings.min_speakers, len(self._earlier.labels)):
-            self.state = self._earlier  # this reading lost somebody who has to be there
-        elif self._done < self._readings:
-            another = read_again(self.state, self._known, self.settings)
-            if another is not None:
-                self._earlier, self.state = self.state, another
-                self._start()
-                return self.ask()
-        if self._done > 1:
-            self.state = settle(self.state, self._known)
-        return self._cast()
+        return self._ask_anew()
 
-    def _cast(self) -> Question | None:
-        """Add to the ballots, and go another way if there is one."""
-        self._ballots.append(self.state)
-        if len(self.state.chunks) <= 1:  # heard as a whole: what also holds all of it would hear the same
-            length = max((chunk.chunk.end for chunk in self.state.chunks), default=0)
-            done = len(self._ballots)
-            self._ways[done:] = [way for way in self._ways[done:] if way.longest < length]
-        self._done = 0
-        if len(self._ballots) < len(self._ways):
-            self._next_way()
-            return self.ask()
+    def _ask_anew(self) -> Question | None:
+        """The first question of another reading, if there is to be one."""
+        most = max((len(state.labels) for state in self._found), default=0)
+        if len(self.state.labels) >= min(self.settings.min_speakers, most):  # otherwise somebody was lost
+            self._found.append(self.state)
+            another = read_again(self.state, self._known, self.settings)
+            if another is not None and len(self._found) < len(self._readings):
+                self._start(another)
+                return self.ask()
         self.finished = True
         self._report()
         return None
@@ -147,8 +127,7 @@ class Job:
     def _report(self) -> None:
         if isinstance(self._audio, Recording):
             total = int(np.ceil(self._audio.duration))
-            read = (len(self._ballots) * self._readings + self._done) * total + min(int(self.duration), total)
-            whole = self._num_readings * total
+            read, whole = len(self._found) * total + min(int(self.duration), total), len(self._readings) * total
             self._hook("chunks", None, completed=whole if self.finished else read, total=whole)
 
 

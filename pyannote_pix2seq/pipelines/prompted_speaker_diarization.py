@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from ..prompts import SpeakerMemory
 from .chunking import Buffer
 from .confidence import Calibration
 from .enrolment import enrol
-from .fold import WAYS, Settings, counts, speaker_bounds, ways
+from .fold import STEPS, Settings, counts, speaker_bounds
 from .job import Failed, Job, advance, tracked
 
 OPTIONS = ("num_speakers", "min_speakers", "max_speakers", "speakers", "memory", "hook")
@@ -49,9 +50,8 @@ class PromptedSpeakerDiarization(Pipeline):
     beam : int
         Number of sequences kept while a chunk is decoded, which differ in who speaks.
     readings : int
-        How often a long file is read; the second time, everybody is known from the start. Streams are read once.
-    votes : int
-        How often a file is read in other chunks, for a vote (see `voting.vote`); at most 5.
+        How often a long file is read, after the first time in other chunks and with everybody known from the start;
+        turns are what most readings agree on (see `voting.vote`). Streams are read once.
     calibration : mapping, optional
         Parameters of `Calibration`: what `pyannote-pix2seq calibrate` found for this model.
     token : str or bool, optional
@@ -84,8 +84,7 @@ class PromptedSpeakerDiarization(Pipeline):
         step: float = 1.0,
         batch_size: int = 32,
         beam: int = 2,
-        readings: int = 1,
-        votes: int = 1,
+        readings: int = 3,
         calibration: Mapping[str, float] | None = None,
         token: str | bool | None = None,
         cache_dir: Path | str | None = None,
@@ -93,7 +92,7 @@ class PromptedSpeakerDiarization(Pipeline):
     ):
         super().__init__()
         if unknown:  # a key of config.yaml: Python's own TypeError would not list the known ones
-            known = "model, chunk_duration, step, batch_size, beam, readings, votes, calibration"
+            known = "model, chunk_duration, step, batch_size, beam, readings, calibration"
             raise ValueError(f"unknown parameter {', '.join(map(repr, unknown))}; known parameters: {known}.")
         if model is None:
             raise ValueError("this pipeline needs a model: a Pix2Seq, or what Model.from_pretrained takes.")
@@ -105,11 +104,9 @@ class PromptedSpeakerDiarization(Pipeline):
             raise ValueError(f"step is a ratio of the chunk, above 0 and at most 1; got {step}.")
         if chunk_duration is not None and not model.grid.resolution <= chunk_duration:
             raise ValueError(f"chunk_duration must be at least {model.grid.resolution} s; got {chunk_duration}.")
-        for name, value in (("batch_size", batch_size), ("beam", beam), ("readings", readings), ("votes", votes)):
+        for name, value in (("batch_size", batch_size), ("beam", beam), ("readings", readings)):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1; got {value}.")
-        if votes > len(WAYS):
-            raise ValueError(f"votes must be at most {len(WAYS)}; got {votes}.")
         self.model = model.eval()
         self.calibration = Calibration.read(calibration or {})
         self.chunk_duration = chunk_duration
@@ -117,7 +114,6 @@ class PromptedSpeakerDiarization(Pipeline):
         self.batch_size = batch_size
         self.beam = beam
         self.readings = readings
-        self.votes = votes
         self.min_duration_on = Uniform(0.0, 0.5)
         self.min_duration_off = Uniform(0.0, 1.0)
         self.prompt_duration = Uniform(1.0, 5.0)
@@ -224,7 +220,7 @@ class PromptedSpeakerDiarization(Pipeline):
         settings = self._settings(num_speakers, min_speakers, max_speakers)
         recording = open_audio(file)
         known, ready = self._known(speakers, memory), self.setup_hook(file, hook)
-        job = Job(file, recording.uri, recording, ways(settings, self.votes), known, self.readings, ready)
+        job = Job(file, recording.uri, recording, self._readings(settings), known, ready)
         while not job.finished:
             self._advance([job])
         return job.result(self.min_duration_off)
@@ -264,16 +260,7 @@ class PromptedSpeakerDiarization(Pipeline):
                 raise
             settings = self._settings(**{**common, **counts(own)})
             ready = self.setup_hook(file, hook)
-            return Job(
-                file,
-                recording.uri,
-                recording,
-                ways(settings, self.votes),
-                known,
-                self.readings,
-                ready,
-                return_exceptions,
-            )
+            return Job(file, recording.uri, recording, self._readings(settings), known, ready, return_exceptions)
 
         waiting = tracked(files, progress)
         jobs: list[Job | Failed] = []
@@ -317,7 +304,7 @@ class PromptedSpeakerDiarization(Pipeline):
         settings = self._settings(num_speakers, min_speakers, max_speakers)
         mono = (np.mean(np.atleast_2d(block), axis=0) for block in blocks)
         live = Buffer(rechunk(resample(mono, sample_rate, uri), SAMPLE_RATE))
-        job = Job(None, uri, live, [settings], self._known(speakers, memory), 1, self.setup_hook({"uri": uri}))
+        job = Job(None, uri, live, [settings], self._known(speakers, memory), self.setup_hook({"uri": uri}))
         while not job.finished:
             self._advance([job])
             if not job.finished or not job.state.chunks:
@@ -348,12 +335,15 @@ class PromptedSpeakerDiarization(Pipeline):
             calibration=self.calibration,
         )
 
+    def _readings(self, settings: Settings) -> list[Settings]:
+        return [replace(settings, step=STEPS[i % len(STEPS)] * settings.step) for i in range(self.readings)]
+
     def _known(self, speakers: Mapping[str, Source] | None, memory: SpeakerMemory | None) -> SpeakerMemory:
         """Memory with the named speakers enrolled."""
         settings = self._settings(max_speakers=1)
 
         def listen(recording: Recording) -> SpeakerMemory:
-            job = Job(None, recording.uri, recording, [settings], SpeakerMemory(), 1, self.setup_hook({}))
+            job = Job(None, recording.uri, recording, [settings], SpeakerMemory(), self.setup_hook({}))
             while not job.finished:
                 self._advance([job])
             return job.state.memory

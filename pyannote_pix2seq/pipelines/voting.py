@@ -5,7 +5,9 @@ After DOVER-Lap (Raj et al., arXiv 2011.01997): labels are mapped to each other,
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -58,9 +60,10 @@ def vote(
     Returns
     -------
     diarization : Diarization
-        In each step as many speakers as there are on average, those with the most votes; a label's confidence is the
-        mean over the votes, 0 where it has none. Labels and memory are those of the diarization that is most like the
-        others; it decides where votes are equal, and all when the vote has fewer or more speakers than there may be.
+        In each step as many speakers as there are on average, those with the most votes of those whom at least half
+        of the diarizations have somewhere; a label's confidence is the mean over the votes, 0 where it has none. The
+        diarization that is most like the others decides where votes are equal, and all when the vote has fewer or more
+        speakers than there may be.
     """
     if len(diarizations) == 1:
         return diarizations[0]
@@ -68,19 +71,25 @@ def vote(
     ballots = [_ballot(d, num_steps, resolution) for d in diarizations]
     by_agreement = sorted(range(len(ballots)), key=lambda i: sum(_difference(ballots[i], b, known) for b in ballots))
     first = by_agreement[0]
-    total = ballots[first]
+    total, memory = ballots[first], diarizations[first].memory
+    found = Counter(total.labels)
     for i in by_agreement[1:]:
         names = _names(total, ballots[i], known)
+        found.update(names)
         labels = list(dict.fromkeys([*total.labels, *names]))
+        for label, name in zip(ballots[i].labels, names, strict=True):
+            if name not in memory.labels and label in diarizations[i].memory.labels:
+                memory = memory.put(replace(diarizations[i].memory[label], label=name))
         before, added = total.under(labels, total.labels), ballots[i].under(labels, names)
         total = Ballot(tuple(labels), before.confidence + added.confidence, before.active + added.active)
     # half a speaker more than the mean: with an even number of votes, those who speak win over those who do not
     num_active = np.floor(total.active.sum(1) / len(ballots) + 0.5)
     tie = ballots[first].under(total.labels, ballots[first].labels).active
-    rank = np.argsort(np.argsort(-(2 * total.active + tie), axis=1, kind="stable"), axis=1)
-    won = (rank < num_active[:, None]) & (total.active > 0)
+    votes = total.active * [2 * found[label] >= len(ballots) for label in total.labels]
+    rank = np.argsort(np.argsort(-(2 * votes + tie), axis=1, kind="stable"), axis=1)
+    won = (rank < num_active[:, None]) & (votes > 0)
     agreed = Diarization(uri=diarizations[first].uri)
-    agreed.memory = diarizations[first].memory
+    agreed.memory = memory
     end = max(d.get_timeline().extent().end for d in diarizations) if num_steps else 0.0
     for column, label in enumerate(total.labels):
         for start, stop in np.flatnonzero(np.diff(won[:, column], prepend=False, append=False)).reshape(-1, 2):
@@ -88,7 +97,17 @@ def vote(
             agreed[segment, track] = label
             agreed.confidence[track] = float(total.confidence[start:stop, column].mean()) / len(ballots)
     bounded = min_speakers <= len(agreed.labels()) <= (max_speakers or len(total.labels))
-    return agreed if bounded else diarizations[first]
+    return _in_order_of_arrival(agreed if bounded else diarizations[first], known)
+
+
+def _in_order_of_arrival(diarization: Diarization, known: Collection[str]) -> Diarization:
+    """The same with labels counted as they come; voices are forgotten that nobody has."""
+    names = {label: label for label in known}
+    for _, _, label in diarization.itertracks(yield_label=True):
+        names.setdefault(label, free_label(names.values()))
+    voices = tuple(voice for voice in diarization.memory.voices if voice.label in names)
+    diarization.memory = replace(diarization.memory, voices=voices)
+    return diarization.rename_labels(names)
 
 
 def _ballot(diarization: Diarization, num_steps: int, resolution: float) -> Ballot:
@@ -103,7 +122,7 @@ def _ballot(diarization: Diarization, num_steps: int, resolution: float) -> Ball
 
 def _names(total: Ballot, ballot: Ballot, known: Collection[str]) -> list[str]:
     """What the labels of a ballot are called in the total: one name each, by the time that they share."""
-    together = total.active.T @ ballot.active + 1e-9  # who shares no time may still be mapped
+    together = total.active.T @ ballot.active
     for i, before in enumerate(total.labels):
         for j, label in enumerate(ballot.labels):
             if before in known or label in known:

@@ -1,5 +1,6 @@
 """A vote on who speaks: what all say stays, what most say wins, names do not matter."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +8,7 @@ from pyannote.core import Segment
 
 from pyannote_pix2seq.diarization import Diarization
 from pyannote_pix2seq.pipelines.voting import vote
+from pyannote_pix2seq.prompts import SpeakerMemory, Voice
 from tests.pipelines.test_prompted_speaker_diarization import conversations
 
 STEP = 0.02
@@ -50,7 +52,7 @@ def test_what_most_say_wins():
     assert [turn[:2] for turn in heard(agreed)] == [(0, 100), (100, 200)]
     assert len(agreed.labels()) == 2
     # two of three heard nobody behind 100
-    assert heard(vote([one, said((0, 100, "x")), said((0, 100, "z"))], STEP)) == [(0, 100, "x")]
+    assert heard(vote([one, said((0, 100, "x")), said((0, 100, "z"))], STEP)) == [(0, 100, "SPEAKER_00")]
 
 
 def test_confidence_is_the_mean_over_the_votes():
@@ -75,6 +77,29 @@ def test_bounds_hold():
     assert len(agreed.labels()) == 2
 
 
+def test_whom_only_one_has_heard_is_nobody():
+    alike = said((0, 90, "a"), (90, 100, "b"), (200, 300, "a"))  # the most: it decides where votes are equal
+    others = [said((0, 100, "a"), (200, 250, "a")), said((0, 90, "a"), (200, 350, "a"))]
+    assert heard(vote([alike, *others], STEP)) == [(0, 100, "SPEAKER_00"), (200, 300, "SPEAKER_00")]
+
+
 def test_nobody_at_all():
     assert heard(vote([said(), said(), said()], STEP)) == []
     assert heard(vote([said(), said(), said((0, 10, "a"))], STEP)) == []
+
+
+@given(st.permutations(range(5)), st.lists(st.booleans(), min_size=5, max_size=5))
+def test_labels_are_counted_as_they_come(order, speaks):
+    arrived = [f"SPEAKER_{i:02d}" for i, does in zip(order, speaks, strict=True) if does]
+    heard_of = ["Alice", *sorted(arrived), "SPEAKER_07"]
+    memory = SpeakerMemory(tuple(Voice(label, np.full(9, i)) for i, label in enumerate(heard_of)))
+    ballots = [said(*((50 * i, 50 * i + 50, label) for i, label in enumerate(arrived))) for _ in range(3)]
+    for made in ballots:
+        made.memory = memory
+    agreed = vote(ballots, STEP, known=["Alice"])
+    assert (
+        agreed.labels() == [label for _, _, label in heard(agreed)] == [f"SPEAKER_{i:02d}" for i in range(len(arrived))]
+    )
+    assert set(agreed.memory.labels) == {"Alice", *agreed.labels()}
+    for before, after in zip(arrived, agreed.labels(), strict=True):
+        assert (agreed.memory[after].clip == memory[before].clip).all()
