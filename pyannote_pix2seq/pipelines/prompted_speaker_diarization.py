@@ -112,8 +112,7 @@ class PromptedSpeakerDiarization(Pipeline):
         self.chunk_duration = chunk_duration
         self.step = step
         self.batch_size = batch_size
-        self.beam = beam
-        self.readings = readings
+        self.beam, self.readings = beam, readings
         self.min_duration_on = Uniform(0.0, 0.5)
         self.min_duration_off = Uniform(0.0, 1.0)
         self.prompt_duration = Uniform(1.0, 5.0)

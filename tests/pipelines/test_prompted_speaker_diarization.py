@@ -64,8 +64,8 @@ def expected(turns):
     return found(to_annotation(turns, [f"SPEAKER_{i:02d}" for i in range(24)], TimeGrid(30.0, 1500)))
 
 
-def make(duration=12.0, num_speakers=5, max_turns=64, **parameters):
-    return PromptedSpeakerDiarization(Oracle(duration, num_speakers, max_turns), **parameters)
+def make(duration=12.0, num_speakers=5, max_turns=64, readings=1, **parameters):
+    return PromptedSpeakerDiarization(Oracle(duration, num_speakers, max_turns), readings=readings, **parameters)
 
 
 @settings(max_examples=60)
@@ -74,9 +74,10 @@ def make(duration=12.0, num_speakers=5, max_turns=64, **parameters):
     st.one_of(st.none(), st.floats(2.5, 12.0)),
     st.sampled_from([0.5, 0.77, 0.95, 1.0]),
     st.sampled_from([12.0, 18.0, 30.0]),
+    st.sampled_from([1, 1, 3]),
 )
-def test_an_oracle_makes_no_error_whatever_the_chunks(turns, chunk_duration, step, duration):
-    pipeline = make(duration, chunk_duration=chunk_duration, step=step)
+def test_an_oracle_makes_no_error_whatever_the_chunks(turns, chunk_duration, step, duration, readings):
+    pipeline = make(duration, chunk_duration=chunk_duration, step=step, readings=readings)
     diarization = pipeline(audio(turns))
     assert found(diarization) == expected(turns)
     assert all(0.99 < diarization.confidence[track] <= 1 for _, track in diarization.itertracks())
@@ -142,7 +143,7 @@ def test_a_batch_is_the_same_as_one_by_one(tmp_path):
     for i in range(5):
         turns = [t for t in example() if t.end < rng.integers(200, 6000)]
         files.append({**audio(turns), "uri": f"file{i}", "number": i})
-    pipeline = make(batch_size=3)
+    pipeline = make(batch_size=3, readings=3)
     results = {f["uri"]: (f, d) for f, d in pipeline(files)}
     assert set(results) == {f["uri"] for f in files}
     assert max(pipeline.model.batch_sizes) == 3
@@ -272,9 +273,16 @@ def test_the_number_of_speakers_is_a_hard_constraint(num_speakers, chunk_duratio
     assert len(pipeline(file, num_speakers=num_speakers).labels()) == num_speakers
     assert len(pipeline(file, max_speakers=num_speakers).labels()) == min(num_speakers, 3)
     assert len(pipeline(file, min_speakers=num_speakers).labels()) == max(num_speakers, 3)
-    once = make(chunk_duration=chunk_duration, readings=1)
-    *_, live = once.stream([file["waveform"][0].numpy()], num_speakers=num_speakers)
-    assert live == once(file, num_speakers=num_speakers).rename_labels({})
+    *_, live = pipeline.stream([file["waveform"][0].numpy()], num_speakers=num_speakers)
+    assert live == pipeline(file, num_speakers=num_speakers).rename_labels({})
+    assert (
+        len(make(chunk_duration=chunk_duration, readings=3)(file, num_speakers=num_speakers).labels()) == num_speakers
+    )
+
+
+@pytest.mark.parametrize("num_speakers", [2, 4])
+def test_so_it_is_when_a_file_is_read_again(num_speakers):
+    assert len(make(readings=3)(audio(example()), num_speakers=num_speakers).labels()) == num_speakers
 
 
 @settings(max_examples=40)
