@@ -71,12 +71,14 @@ class Job:
 
     def result(self, gap: float) -> Diarization:
         """What was found so far; gaps in the speech of one speaker of at most `gap` seconds are filled."""
-        grid, bounds = self.settings.grid, (self.settings.min_speakers, self.settings.max_speakers)
+        settings = self.settings
+        grid, shortest = settings.grid, settings.min_duration_steps * settings.grid.resolution
         found = [
             stitch(state.chunks, grid, gap, self.duration, state.memory, self.uri)
             for state in self._found or [self.state]
         ]
-        return vote(found, grid.resolution, self._known.labels, *bounds)
+        bounds = settings.min_speakers, settings.max_speakers
+        return vote(found, grid.resolution, self._known.labels, *bounds, gap, shortest)
 
     @property
     def duration(self) -> float:

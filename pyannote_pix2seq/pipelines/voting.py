@@ -42,6 +42,8 @@ def vote(
     known: Collection[str] = (),
     min_speakers: int = 0,
     max_speakers: int | None = None,
+    gap: float = 0.0,
+    shortest: float = 0.0,
 ) -> Diarization:
     """Agree.
 
@@ -56,6 +58,10 @@ def vote(
     min_speakers : int
     max_speakers : int or None
         Bounds that each of them keeps.
+    gap : float
+        Gaps in the speech of one label of at most that many seconds are filled.
+    shortest : float
+        Shorter turns are left out, in seconds.
 
     Returns
     -------
@@ -92,7 +98,13 @@ def vote(
     agreed.memory = memory
     end = max(d.get_timeline().extent().end for d in diarizations) if num_steps else 0.0
     for column, label in enumerate(total.labels):
-        for start, stop in np.flatnonzero(np.diff(won[:, column], prepend=False, append=False)).reshape(-1, 2):
+        runs = np.flatnonzero(np.diff(won[:, column], prepend=False, append=False)).reshape(-1, 2)
+        apart = runs[1:, 0] - runs[:-1, 1] > round(gap / resolution)
+        for start, stop in zip(
+            runs[np.r_[True, apart][: len(runs)], 0], runs[np.r_[apart, True][: len(runs)], 1], strict=True
+        ):
+            if stop - start < round(shortest / resolution):
+                continue
             segment, track = Segment(start * resolution, min(stop * resolution, end)), len(agreed.confidence)
             agreed[segment, track] = label
             agreed.confidence[track] = float(total.confidence[start:stop, column].mean()) / len(ballots)

@@ -83,6 +83,16 @@ def test_whom_only_one_has_heard_is_nobody():
     assert heard(vote([alike, *others], STEP)) == [(0, 100, "SPEAKER_00"), (200, 300, "SPEAKER_00")]
 
 
+def test_short_gaps_are_filled_and_short_turns_left_out():
+    ballots = [said((0, 100, "a"), (105, 200, "a"), (300, 304, "b"))] * 3
+    assert heard(vote(ballots, STEP, gap=0.1, shortest=0.1)) == [(0, 200, "SPEAKER_00")]
+    assert heard(vote(ballots, STEP, gap=0.08, shortest=0.08)) == [
+        (0, 100, "SPEAKER_00"),
+        (105, 200, "SPEAKER_00"),
+        (300, 304, "SPEAKER_01"),
+    ]
+
+
 def test_nobody_at_all():
     assert heard(vote([said(), said(), said()], STEP)) == []
     assert heard(vote([said(), said(), said((0, 10, "a"))], STEP)) == []
