@@ -42,9 +42,11 @@ def test_the_number_of_speakers_is_exact(pipeline, num_speakers):
 def test_batch_and_stream_are_the_same_as_one_file(pipeline):
     files = [noise(i, seconds=10.0 * i + 3.3) for i in range(4)]
     results = {file["uri"]: diarization for file, diarization in pipeline(files)}
+    once = PromptedSpeakerDiarization(pipeline.model, readings=1)  # as streams are read
     for file in files:
         alone = pipeline(file)
         *_, live = pipeline.stream(np.array_split(file["waveform"][0].numpy(), 7), uri=file["uri"])
-        assert alone.to_rttm() == results[file["uri"]].to_rttm() == live.to_rttm()
+        assert alone.to_rttm() == results[file["uri"]].to_rttm()
+        assert once(file).to_rttm() == live.to_rttm()
         assert alone.confidence == pytest.approx(results[file["uri"]].confidence, abs=1e-4)
     assert any(results.values())
