@@ -109,8 +109,9 @@ class Job:
         most = max((len(state.labels) for state in self._found), default=0)
         if len(self.state.labels) >= min(self.settings.min_speakers, most):  # otherwise somebody was lost
             self._found.append(self.state)
-            another = read_again(self.state, self._known, self.settings)
-            if another is not None and len(self._found) < len(self._readings):
+            left = len(self._found) < len(self._readings)
+            another = read_again(self.state, self._known, self.settings) if left else None
+            if another is not None:
                 self._start(another)
                 return self.ask()
         self.finished = True
