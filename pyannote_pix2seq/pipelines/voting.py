@@ -16,7 +16,7 @@ from pyannote.core import Segment
 from scipy.optimize import linear_sum_assignment
 
 from ..diarization import Diarization
-from .stitching import free_label
+from .stitching import FileTurn, free_label, join
 
 Matrix = NDArray[np.float64]
 
@@ -97,17 +97,15 @@ def vote(
     agreed = Diarization(uri=diarizations[first].uri)
     agreed.memory = memory
     end = max(d.get_timeline().extent().end for d in diarizations) if num_steps else 0.0
-    for column, label in enumerate(total.labels):
-        runs = np.flatnonzero(np.diff(won[:, column], prepend=False, append=False)).reshape(-1, 2)
-        apart = runs[1:, 0] - runs[:-1, 1] > round(gap / resolution)
-        for start, stop in zip(
-            runs[np.r_[True, apart][: len(runs)], 0], runs[np.r_[apart, True][: len(runs)], 1], strict=True
-        ):
-            if stop - start < round(shortest / resolution):
-                continue
-            segment, track = Segment(start * resolution, min(stop * resolution, end)), len(agreed.confidence)
-            agreed[segment, track] = label
-            agreed.confidence[track] = float(total.confidence[start:stop, column].mean()) / len(ballots)
+    turns = [
+        FileTurn(start, stop, label, float(total.confidence[start:stop, column].mean()) / len(ballots))
+        for column, label in enumerate(total.labels)
+        for start, stop in np.flatnonzero(np.diff(won[:, column], prepend=False, append=False)).reshape(-1, 2).tolist()
+    ]
+    for track, turn in enumerate(join(turns, [], round(gap / resolution), 0)):
+        if turn.end - turn.start >= round(shortest / resolution):
+            agreed[Segment(turn.start * resolution, min(turn.end * resolution, end)), track] = turn.label
+            agreed.confidence[track] = turn.confidence
     bounded = min_speakers <= len(agreed.labels()) <= (max_speakers or len(total.labels))
     return _in_order_of_arrival(agreed if bounded else diarizations[first], known)
 
