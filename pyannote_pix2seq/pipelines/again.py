@@ -26,8 +26,7 @@ def read_again(state: State, given: SpeakerMemory, settings: Settings) -> State 
     Returns
     -------
     state : State or None
-        None when nothing can be gained: the file was one chunk and heard as a whole, or there are more voices than can
-        be prompted together.
+        None when nothing can be gained: nobody was heard, or there are more voices than can be prompted together.
     """
     known = given
     for voice in state.memory.voices:
@@ -36,7 +35,7 @@ def read_again(state: State, given: SpeakerMemory, settings: Settings) -> State 
             known = known.put(replace(voice, duration=before.duration, last_heard=before.last_heard))
         elif len(voice.clip):
             known = known.put(replace(voice, duration=0.0, last_heard=0))
-    return State(known) if len(state.chunks) > 1 and len(known) <= settings.most_prompted else None
+    return State(known) if state.labels and len(known) <= settings.most_prompted else None
 
 
 def ask_again(state: State, settings: Settings) -> tuple[Question, State] | None:

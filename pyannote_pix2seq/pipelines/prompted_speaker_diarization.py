@@ -50,7 +50,7 @@ class PromptedSpeakerDiarization(Pipeline):
     beam : int
         Number of sequences kept while a chunk is decoded, which differ in who speaks.
     readings : int
-        How often a long file is read, after the first time in other chunks and with everybody known from the start;
+        How often a file is read, after the first time in other chunks and with everybody known from the start;
         turns are what most readings agree on (see `voting.vote`). Streams are read once.
     calibration : mapping, optional
         Parameters of `Calibration`: what `pyannote-pix2seq calibrate` found for this model.

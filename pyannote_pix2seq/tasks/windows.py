@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 
 from ..mixtures.plan import SAMPLE_RATE
 from ..mixtures.simulator import Simulator
-from ..prompts import Prompt, SpeakerMemory, lay_out, prompt, remember
+from ..prompts import Prompt, SpeakerMemory, Voice, lay_out, prompt, remember
 from ..turns import TimeGrid, Turn, clip, in_order_of_arrival, merge, shift
 from .recordings import SUBSETS, read_part
 from .targets import Window
@@ -28,11 +28,16 @@ class Prompting:
         Range of what was heard before, in seconds: prompts are cut out of it.
     dropped : float
         Probability that a voice that was met before is not prompted all the same.
+    impure : float
+        Probability that somebody else is heard for up to a second of a clip, as where a pipeline confused the two.
     """
+
+    INTRUSION = (0.3, 1.0)  # seconds
 
     probability: float = 0.5
     history: tuple[float, float] = (6.0, 25.0)
     dropped: float = 0.1
+    impure: float = 0.0
 
     def __call__(
         self,
@@ -50,10 +55,22 @@ class Prompting:
         names = [str(s) for s in range(1 + max((t.speaker for t in turns), default=0))]
         memory = remember(SpeakerMemory(), samples, heard, [1.0] * len(heard), names, past, SAMPLE_RATE)
         kept = [voice for voice in memory.voices if rng.random() >= self.dropped]
+        kept = [self._intruded(rng, voice, kept) if rng.random() < self.impure else voice for voice in kept]
         # the pipeline's order is of arrival, but nothing may depend on it: a known voice may be given by the user
         shuffled = tuple(kept[i] for i in rng.permutation(len(kept)))
         made = prompt(replace(memory, voices=shuffled), grid, SAMPLE_RATE, max_voices=max_voices or len(names))
         return made, [int(label) for label in made.labels]
+
+    def _intruded(self, rng: np.random.Generator, voice: Voice, others: Sequence[Voice]) -> Voice:
+        """Voice with a part of another in its clip; its own stays the longer part."""
+        low, high = (round(seconds * SAMPLE_RATE) for seconds in self.INTRUSION)
+        heard = [other.clip for other in others if other.label != voice.label and len(other.clip)]
+        longest = min(high, len(voice.clip) // 2)
+        if not heard or longest <= low:
+            return voice
+        intruder = heard[rng.integers(len(heard))][: rng.integers(low, longest)]
+        place = rng.integers(longest)  # near the start, which is what fits into a crowded window
+        return replace(voice, clip=np.concatenate([voice.clip[:place], intruder, voice.clip[place:]]))
 
 
 class SyntheticWindows(Dataset):

@@ -221,8 +221,20 @@ def test_the_second_reading_knows_everybody_from_the_start(monkeypatch):
         assert other.duration == pytest.approx(2 * one.duration)
 
 
-def test_what_was_heard_as_a_whole_is_read_once(monkeypatch):
-    assert len(windows_of(make(duration=400.0, max_turns=400), monkeypatch)[0]) == 1
+def test_so_it_is_when_all_was_one_chunk(monkeypatch):
+    prompted, diarization = windows_of(make(duration=400.0, max_turns=400, readings=2), monkeypatch)
+    assert prompted[0] == 0 and set(prompted[1:]) == {3}
+    assert found(diarization) == expected(example())
+
+
+def test_where_nobody_was_heard_nothing_is_read_again():
+    read = []
+
+    def hook(name, artifact, file, completed, total):
+        read.append(completed)
+
+    assert not make(readings=3)(audio([]), hook=hook)
+    assert read == [0, 1, 6]  # of thrice two seconds
 
 
 def test_more_speakers_than_the_vocabulary():

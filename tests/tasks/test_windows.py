@@ -61,6 +61,21 @@ def test_prompts_are_those_of_the_pipeline():
     assert np.array_equal(made.waveform, expected.waveform)
 
 
+def test_an_impure_clip_is_mostly_of_its_own_voice():
+    grid = TimeGrid(30.0, 1500)
+    turns = [Turn(0, 170, 0), Turn(180, 400, 1)]
+    waveform = np.concatenate([np.full(180 * 320, 1, np.float32), np.full(220 * 320, -1, np.float32)])
+    shares = []
+    for seed in range(20):
+        impure = Prompting(probability=1.0, dropped=0.0, impure=1.0)
+        made, speakers = impure(np.random.default_rng(seed), waveform, turns, 400, grid)
+        assert sorted(speakers) == [0, 1]
+        for turn, speaker in zip(made.turns, speakers, strict=True):
+            heard = made.waveform[turn.start * 320 : turn.end * 320]
+            shares.append(np.mean(np.sign(heard) == (1 if speaker == 0 else -1)))
+    assert 0.5 <= min(shares) <= max(shares) <= 0.91  # 0.3 s of 3 s at least
+
+
 def test_short_recordings_are_padded(prepared):
     windows = RecordedWindows(prepared, "train", GRID, Prompting(probability=0.0), 3)
     padded = [w for w in map(windows.__getitem__, range(60)) if not w.waveform[32000:].any()]
