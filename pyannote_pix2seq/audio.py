@@ -100,6 +100,21 @@ def open_audio(source: Source) -> Recording:
     return _open_file(source)
 
 
+def mixed(blocks: Iterable[np.ndarray], name: str) -> Iterator[np.ndarray]:
+    """(sample,) or (channel, sample) blocks to mono ones, the mean of all channels.
+
+    Raises
+    ------
+    ValueError
+        If they are not floating point.
+    """
+    for block in blocks:
+        block = np.atleast_2d(block)
+        if not np.issubdtype(block.dtype, np.floating):
+            raise ValueError(f"{name}: blocks must be floating point, full scale at 1.0; got {block.dtype}.")
+        yield block.mean(axis=0)
+
+
 def resample(blocks: Iterable[np.ndarray], rate: int, name: str = "audio") -> Iterator[np.ndarray]:
     """Mono blocks at any sample rate to 16 kHz; the result does not depend on how the input is cut.
 

@@ -108,6 +108,9 @@ def _of_folder(folder: Path, kind: str | None) -> list[Mapping[str, Any]]:
                 "annotated": annotated or _whole(path),
             }
         )
+    uris = [file["uri"] for file in files]
+    if twice := sorted({uri for uri in uris if uris.count(uri) > 1}):
+        raise ValueError(f"{folder}: more than one file is called {', '.join(twice)}; names must differ.")
     if kind is not None and not used:
         raise ValueError(f"{folder}: there is no reference that ends in .{kind}.rttm.")
     return files

@@ -9,7 +9,7 @@ from ..decoding.search import Decoded
 from ..prompts import SpeakerMemory, lay_out, remember
 from ..turns import Turn
 from .fold import Question, Settings, State, believe, make_window, turns_of
-from .stitching import ChunkTurns, free_label, in_file
+from .stitching import ChunkTurns, free_label, in_file, labels_of
 
 
 def read_again(state: State, given: SpeakerMemory, settings: Settings) -> State | None:
@@ -85,7 +85,7 @@ def answer_again(state: State, question: Question, decoded: Decoded | None, sett
             state.memory, question.samples, turns, confidences, labels, settings.grid, settings.sample_rate
         ),
         chunks=chunks,
-        labels=tuple(dict.fromkeys(label for chunk in chunks for label in chunk.labels)),
+        labels=labels_of(chunks),
         candidates=rest,
     )
 

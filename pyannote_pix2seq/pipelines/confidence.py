@@ -19,7 +19,7 @@ SURE = 1 - 1e-4  # no probability is surer
 
 @dataclass(frozen=True)
 class Calibration:
-    """Probability of the speaker token of a turn -> probability that a moment of the turn is right.
+    """Probability of the speaker token of a turn, mean over the readings -> that a moment of the turn is right.
 
     Of the three tokens of a turn, that of the speaker says most about it: a time shares its probability with its
     neighbours, which are as good. A logistic function of its log-odds (Platt, 1999).
@@ -47,8 +47,8 @@ class Calibration:
             raise ValueError(f"calibration: expected the numbers offset and slope; got {dict(values)}.")
         return cls(**values)
 
-    def __call__(self, probabilities: np.ndarray) -> np.ndarray:
-        return expit(self.offset + self.slope * logit(np.clip(probabilities, 1 - SURE, SURE)))
+    def __call__(self, probabilities: Sequence[float] | np.ndarray) -> list[float]:
+        return expit(self.offset + self.slope * logit(np.clip(probabilities, 1 - SURE, SURE))).tolist()
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Judged:
 
     def under(self, calibration: Calibration) -> Judged:
         """The same turns, had their confidences been calibrated."""
-        return replace(self, confidences=calibration(self.confidences))
+        return replace(self, confidences=np.array(calibration(self.confidences)))
 
     def fit(self) -> Calibration:
         """The calibration under which what was right is most likely; confidences must be uncalibrated.

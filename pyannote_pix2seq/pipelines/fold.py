@@ -24,7 +24,6 @@ from ..tokens import decode, triplets
 from ..turns import TimeGrid, Turn
 from ..vocabulary import Vocabulary
 from .chunking import Buffer, Chunk, next_chunk
-from .confidence import Calibration
 from .stitching import EDGE_GAP, ChunkTurns, continued, in_file, name_newcomers
 
 SILENCE = 1e-4  # -80 dB of full scale: what stays below holds no speech, and no model need be asked
@@ -57,7 +56,6 @@ class Settings:
     max_speakers : int or None
         In the file.
     audible : Audible
-    calibration : Calibration
     """
 
     vocabulary: Vocabulary
@@ -71,7 +69,6 @@ class Settings:
     min_speakers: int
     max_speakers: int | None
     audible: Audible
-    calibration: Calibration
 
     @property
     def step_samples(self) -> int:
@@ -173,7 +170,10 @@ def answer(state: State, question: Question, decoded: Decoded | None, settings: 
     gap = round(EDGE_GAP / settings.grid.resolution)
     known = continued(turns, newcomers, state.chunks[-1] if state.chunks else None, unprompted, gap)
     taken = {*state.memory.labels, *state.labels}
-    names = name_newcomers(newcomers, known, taken, _budget(state, settings), unprompted)
+    spoke = {question.prompt.labels[turn.speaker] for turn in turns if turn.speaker < first}
+    budget = _budget(state, settings)
+    left = None if budget is None else budget - len(spoke - {*state.labels})
+    names = name_newcomers(newcomers, known, taken, left, unprompted)
     labels = [*question.prompt.labels, *names]
     found = in_file(turns, confidences, labels, chunk)
     speech, new = sum(t.end - t.start for t in turns), tuple(name for name in names if name not in state.labels)
@@ -212,10 +212,10 @@ def make_window(
     )
     budget = _budget(state, settings) if num_newcomers is None else num_newcomers
     if budget is not None:
-        if num_newcomers is None:
-            budget += len(_unprompted(state, prompts))  # without budget, somebody unknown must be one of them
+        # without budget, somebody unknown must be one of those who are not prompted
+        num_unprompted = len(_unprompted(state, prompts)) if num_newcomers is None else 0
         members = frozenset(i for i, label in enumerate(prompts.labels) if label in state.labels)
-        rules.append(Roster(settings.vocabulary, members, budget, num_prompted))
+        rules.append(Roster(settings.vocabulary, members, budget, num_unprompted, num_prompted))
     return Window(waveform, rules, triplets(prompts.turns, settings.vocabulary))
 
 
@@ -231,14 +231,14 @@ def _unprompted(state: State, prompts: Prompt) -> list[str]:
 
 
 def turns_of(decoded: Decoded | None, prompts: Prompt, settings: Settings) -> tuple[list[Turn], list[float]]:
-    """Turns counted from the start of the chunk, and their confidences."""
+    """Turns counted from the start of the chunk, and how probable their speakers are."""
     if decoded is None:
         return [], []
     num_prompted, first = len(prompts.turns), prompts.first_step
     written = decode(decoded.tokens, settings.vocabulary)[num_prompted:]
     turns = [Turn(turn.start - first, turn.end - first, turn.speaker) for turn in written]
     probabilities = np.reshape(decoded.probabilities[3 * num_prompted :], (-1, 3))
-    return turns, settings.calibration(probabilities[:, SPEAKER]).tolist()
+    return turns, probabilities[:, SPEAKER].tolist()
 
 
 def believe(

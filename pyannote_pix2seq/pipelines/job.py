@@ -15,6 +15,7 @@ from ..diarization import Diarization
 from ..prompts import SpeakerMemory
 from .again import answer_again, ask_again, read_again
 from .chunking import Buffer
+from .confidence import Calibration
 from .fold import Question, Settings, State, answer, ask
 from .stitching import stitch
 from .voting import vote
@@ -35,7 +36,8 @@ class Job:
     memory : SpeakerMemory
         Voices known before.
     hook : callable
-        Called with ("chunks", None, completed=seconds, total=seconds), when the total is known.
+        Called with ("chunks", None, completed=seconds, total=seconds), when the total is known; all readings of a
+        second together count as one.
     return_exceptions : bool
         Audio that cannot be read to its end finishes the job, and the exception becomes its `failure`.
     """
@@ -69,7 +71,7 @@ class Job:
         self._again = False
         self._report()
 
-    def result(self, gap: float) -> Diarization:
+    def result(self, gap: float, calibration: Calibration) -> Diarization:
         """What was found so far; gaps in the speech of one speaker of at most `gap` seconds are filled."""
         settings = self.settings
         grid, shortest = settings.grid, settings.min_duration_steps * settings.grid.resolution
@@ -78,7 +80,9 @@ class Job:
             for state in self._found or [self.state]
         ]
         bounds = settings.min_speakers, settings.max_speakers
-        return vote(found, grid.resolution, self._known.labels, *bounds, gap, shortest)
+        agreed = vote(found, grid.resolution, self._known.labels, *bounds, gap, shortest)
+        agreed.confidence = dict(zip(agreed.confidence, calibration([*agreed.confidence.values()]), strict=True))
+        return agreed
 
     @property
     def duration(self) -> float:
@@ -130,8 +134,8 @@ class Job:
     def _report(self) -> None:
         if isinstance(self._audio, Recording):
             total = int(np.ceil(self._audio.duration))
-            read, whole = len(self._found) * total + min(int(self.duration), total), len(self._readings) * total
-            self._hook("chunks", None, completed=whole if self.finished else read, total=whole)
+            read = (len(self._found) * total + min(int(self.duration), total)) // len(self._readings)
+            self._hook("chunks", None, completed=total if self.finished else read, total=total)
 
 
 def advance(jobs: Sequence[Job], model: Any, choose: Choose) -> None:

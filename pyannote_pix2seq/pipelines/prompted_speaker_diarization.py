@@ -16,7 +16,7 @@ from pyannote.database import ProtocolFile
 from pyannote.metrics.diarization import DiarizationErrorRate
 from pyannote.pipeline.parameter import Uniform
 
-from ..audio import SAMPLE_RATE, Recording, Source, open_audio, rechunk, resample
+from ..audio import SAMPLE_RATE, Recording, Source, mixed, open_audio, rechunk, resample
 from ..decoding.audible import Audible
 from ..decoding.search import Weighed
 from ..diarization import Diarization
@@ -33,7 +33,7 @@ OPTIONS = ("num_speakers", "min_speakers", "max_speakers", "speakers", "memory",
 class PromptedSpeakerDiarization(Pipeline):
     """Speaker diarization by a sequence model.
 
-    A file is read in chunks. In front of each, the model hears a few seconds of every speaker met so far, so that
+    A file is read in chunks. In front of each, the model hears a few seconds of the speakers met so far, so that
     labels persist from chunk to chunk, and from file to file when `memory` is handed on.
 
     Parameters
@@ -50,8 +50,9 @@ class PromptedSpeakerDiarization(Pipeline):
     beam : int
         Number of sequences kept while a chunk is decoded, which differ in who speaks.
     readings : int
-        How often a file is read, after the first time in other chunks and with everybody known from the start;
-        turns are what most readings agree on (see `voting.vote`). Streams are read once.
+        How often a file is read: after the first time with everybody known from the start, every second time in chunks
+        that overlap. Turns are what most readings agree on (see `voting.vote`). Streams are read once, and so are files
+        in which nobody is heard, or more voices than can be prompted together.
     calibration : mapping, optional
         Parameters of `Calibration`: what `pyannote-pix2seq calibrate` found for this model.
     token : str or bool, optional
@@ -222,7 +223,7 @@ class PromptedSpeakerDiarization(Pipeline):
         job = Job(file, recording.uri, recording, self._readings(settings), known, ready)
         while not job.finished:
             self._advance([job])
-        return job.result(self.min_duration_off)
+        return job.result(self.min_duration_off, self.calibration)
 
     def apply_batch(
         self,
@@ -269,7 +270,7 @@ class PromptedSpeakerDiarization(Pipeline):
                 if isinstance(job, Failed):
                     yield job.file, job.failure
                 elif job.finished:
-                    yield job.file, job.failure or job.result(self.min_duration_off)
+                    yield job.file, job.failure or job.result(self.min_duration_off, self.calibration)
             jobs = [job for job in jobs if not job.finished]
 
     def stream(
@@ -301,13 +302,12 @@ class PromptedSpeakerDiarization(Pipeline):
             Everything up to now, after each chunk. The last one is what one reading of the same audio as a file gives.
         """
         settings = self._settings(num_speakers, min_speakers, max_speakers)
-        mono = (np.mean(np.atleast_2d(block), axis=0) for block in blocks)
-        live = Buffer(rechunk(resample(mono, sample_rate, uri), SAMPLE_RATE))
+        live = Buffer(rechunk(resample(mixed(blocks, uri), sample_rate, uri), SAMPLE_RATE))
         job = Job(None, uri, live, [settings], self._known(speakers, memory), self.setup_hook({"uri": uri}))
         while not job.finished:
             self._advance([job])
             if not job.finished or not job.state.chunks:
-                yield job.result(self.min_duration_off)
+                yield job.result(self.min_duration_off, self.calibration)
 
     def _advance(self, jobs: list[Job]) -> None:
         advance(jobs, self.model, Weighed(self.model.vocabulary, self.newcomer, self.beam))
@@ -331,7 +331,6 @@ class PromptedSpeakerDiarization(Pipeline):
             min_speakers=minimum,
             max_speakers=maximum,
             audible=Audible(self.model.vocabulary, self.model.steps_per_position, self.speech, shortest),
-            calibration=self.calibration,
         )
 
     def _readings(self, settings: Settings) -> list[Settings]:

@@ -18,7 +18,7 @@ from scipy.optimize import linear_sum_assignment
 from ..diarization import Diarization
 from .stitching import FileTurn, free_label, join
 
-Matrix = NDArray[np.float64]
+Matrix = NDArray[np.float32]
 
 
 class Ballot(NamedTuple):
@@ -31,7 +31,7 @@ class Ballot(NamedTuple):
     def under(self, labels: Sequence[str], names: Sequence[str]) -> Ballot:
         """The same with other names for its labels, as columns in the order of `labels`."""
         columns = [labels.index(name) for name in names]
-        confidence, active = np.zeros((2, len(self.active), len(labels)))
+        confidence, active = np.zeros((2, len(self.active), len(labels)), np.float32)
         confidence[:, columns], active[:, columns] = self.confidence, self.active
         return Ballot(tuple(labels), confidence, active)
 
@@ -122,7 +122,7 @@ def _in_order_of_arrival(diarization: Diarization, known: Collection[str]) -> Di
 
 def _ballot(diarization: Diarization, num_steps: int, resolution: float) -> Ballot:
     labels = tuple(diarization.labels())
-    confidence, active = np.zeros((2, num_steps, len(labels)))
+    confidence, active = np.zeros((2, num_steps, len(labels)), np.float32)
     for segment, track, label in diarization.itertracks(yield_label=True):
         steps, column = slice(round(segment.start / resolution), round(segment.end / resolution)), labels.index(label)
         active[steps, column] = 1

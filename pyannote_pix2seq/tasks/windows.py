@@ -62,7 +62,7 @@ class Prompting:
         return made, [int(label) for label in made.labels]
 
     def _intruded(self, rng: np.random.Generator, voice: Voice, others: Sequence[Voice]) -> Voice:
-        """Voice with a part of another in its clip; its own stays the longer part."""
+        """Voice with a part of another in its clip, at most half as long as its own."""
         low, high = (round(seconds * SAMPLE_RATE) for seconds in self.INTRUSION)
         heard = [other.clip for other in others if other.label != voice.label and len(other.clip)]
         longest = min(high, len(voice.clip) // 2)

@@ -32,6 +32,13 @@ def test_an_empty_reference_is_silence(folder):
     assert not references(str(folder), "test")[0]["annotation"]
 
 
+def test_names_differ(folder):
+    for suffix in ("wav", "rttm"):
+        (folder / f"one.{suffix}").write_bytes((folder / "one" / f"one.{suffix}").read_bytes())
+    with pytest.raises(ValueError, match="more than one file is called one; names must differ"):
+        references(str(folder), "test")
+
+
 def test_what_cannot_be_evaluated_on_is_told(folder, tmp_path):
     with pytest.raises(ValueError, match="neither a folder nor a protocol; known protocols"):
         references("Nowhere.SpeakerDiarization.None", "test")

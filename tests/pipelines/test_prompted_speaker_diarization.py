@@ -12,6 +12,7 @@ from pyannote.database import ProtocolFile
 from pyannote_pix2seq.decoding import search
 from pyannote_pix2seq.diarization import Diarization
 from pyannote_pix2seq.pipelines import PromptedSpeakerDiarization, job
+from pyannote_pix2seq.pipelines.confidence import Calibration
 from pyannote_pix2seq.turns import TimeGrid, Turn, in_order_of_arrival, merge, to_annotation
 from tests.pipelines.oracle import Oracle, conversation, tone
 
@@ -193,6 +194,18 @@ def test_memory_continues_labels():
     assert found(third) == found(second)
 
 
+def test_calibration_is_of_what_the_readings_agree_on():
+    file, calibration = audio(example()), Calibration(0.3, 0.6)
+    plain, calibrated = (make(readings=3, calibration=c)(file) for c in ({}, {"offset": 0.3, "slope": 0.6}))
+    assert calibrated == plain
+    assert [*calibrated.confidence.values()] == pytest.approx(calibration([*plain.confidence.values()]))
+
+
+def test_blocks_of_whole_numbers_are_refused():
+    with pytest.raises(ValueError, match="stream: blocks must be floating point, full scale at 1.0; got int16"):
+        next(make().stream([np.zeros(1600, np.int16)]))
+
+
 def windows_of(pipeline, monkeypatch, **options):
     """Number of forced turns in each window that is decoded, and the diarization."""
     prompted = []
@@ -234,7 +247,7 @@ def test_where_nobody_was_heard_nothing_is_read_again():
         read.append(completed)
 
     assert not make(readings=3)(audio([]), hook=hook)
-    assert read == [0, 1, 6]  # of thrice two seconds
+    assert read == [0, 0, 2]  # seconds
 
 
 def test_more_speakers_than_the_vocabulary():
@@ -295,6 +308,15 @@ def test_the_number_of_speakers_is_a_hard_constraint(num_speakers, chunk_duratio
 @pytest.mark.parametrize("num_speakers", [2, 4])
 def test_so_it_is_when_a_file_is_read_again(num_speakers):
     assert len(make(readings=3)(audio(example()), num_speakers=num_speakers).labels()) == num_speakers
+
+
+def test_so_it_is_when_known_voices_join_those_who_cannot_be_prompted():
+    memory = make()(audio([Turn(0, 150, 0), Turn(160, 310, 1)])).memory
+    brief = [Turn(0, 200, 2), Turn(220, 240, 3)]  # too little to be prompted
+    for later in ([Turn(320, 420, 0), Turn(440, 540, 4)], [Turn(320, 420, 0), Turn(440, 540, 1)]):
+        for most in (2, 3):
+            found = make(chunk_duration=6.0)(audio([*brief, *later]), memory=memory, max_speakers=most)
+            assert len(found.labels()) <= most
 
 
 @settings(max_examples=40)
