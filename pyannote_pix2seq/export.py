@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from pyannote.audio import Model
 
@@ -45,7 +47,7 @@ output = pipeline("audio.wav")
 """
 
 
-def export(checkpoint: str | Path, folder: str | Path) -> Path:
+def export(checkpoint: str | Path, folder: str | Path, mean_with: Sequence[str | Path] = ()) -> Path:
     """Write the pipeline of a checkpoint's model.
 
     Parameters
@@ -54,6 +56,9 @@ def export(checkpoint: str | Path, folder: str | Path) -> Path:
         Written by `pyannote-pix2seq train`. When weights were averaged, the averages are taken.
     folder : str or Path
         Made when it is missing. Its model card is kept when there is one.
+    mean_with : sequence of (str or Path)
+        Checkpoints of other runs that began with the same weights, or of parts of one run: their mean is often better
+        than any of them (Wortsman et al., arXiv 2203.05482).
 
     Returns
     -------
@@ -63,12 +68,19 @@ def export(checkpoint: str | Path, folder: str | Path) -> Path:
     Raises
     ------
     FileNotFoundError, ValueError
-        If the checkpoint cannot be opened, or is not of a model of ours.
+        If a checkpoint cannot be opened, or is not of a model of ours, or not of the same one.
     """
     folder = Path(folder)
     if folder.is_file():
         raise ValueError(f"{folder}: is a file; expected a folder to write to.")
     model = load_checkpoint(checkpoint)
+    others = [load_checkpoint(path).state_dict() for path in mean_with]
+    for name, weights in model.state_dict().items():
+        for path, other in zip(mean_with, others, strict=True):
+            if name not in other or other[name].shape != weights.shape:
+                raise ValueError(f"{path}: is of another model than {checkpoint}: {name} differs.")
+        if weights.is_floating_point():
+            weights.copy_(torch.stack([weights, *(other[name] for other in others)]).mean(0))
     name, config = _pipeline(model)
     save(model, folder / name)
     with replacing(folder / "config.yaml") as path:

@@ -19,6 +19,7 @@ from pyannote_pix2seq.cli.optimization import parameter_groups, warmup_cosine
 from pyannote_pix2seq.cli.train import _entry, _groups, _new_or_last, train_with
 from pyannote_pix2seq.export import export
 from pyannote_pix2seq.models.checkpoints import load_checkpoint
+from pyannote_pix2seq.models.weights import load
 from tests.tasks.miniature import TINY, Mixtures, Recordings
 
 MINIATURE = [
@@ -58,6 +59,13 @@ def test_train_resume_export_and_evaluate(here, protocols):
     assert [run] == list((here / "Miniature.SpeakerDiarization.Mixtures").iterdir())
     assert (before, torch.load(run / "last.ckpt", weights_only=False)["global_step"]) == (4, 6)
     assert len(list(run.glob("metrics-*/metrics.csv"))) == 2  # what was logged before is still there
+
+    half = {k: w / 2 for k, w in load(export(run / "last.ckpt", here / "once") / "pix2seq").state_dict().items()}
+    first = next(path for path in sorted(run.glob("epoch=*.ckpt")))
+    mean = load(export(run / "last.ckpt", here / "mean", [first]) / "pix2seq").state_dict()
+    other = load(export(first, here / "other") / "pix2seq").state_dict()
+    assert all(torch.allclose(mean[k], half[k] + other[k] / 2, atol=2e-3) for k in mean if mean[k].is_floating_point())
+    assert any(not torch.equal(mean[k], other[k]) for k in mean)
 
     folder = export(run / "last.ckpt", here / "pipeline")
     assert {path.name for path in folder.iterdir()} == {"config.yaml", "README.md", "pix2seq"}
