@@ -19,6 +19,9 @@ from ..diarization import Diarization
 from .stitching import FileTurn, free_label, join
 
 Matrix = NDArray[np.float32]
+SPLINTER = (
+    0.1  # seconds: readings differ by so much about where turns begin and end; shorter turns and gaps are of that
+)
 
 
 class Ballot(NamedTuple):
@@ -102,8 +105,8 @@ def vote(
         for column, label in enumerate(total.labels)
         for start, stop in np.flatnonzero(np.diff(won[:, column], prepend=False, append=False)).reshape(-1, 2).tolist()
     ]
-    for track, turn in enumerate(join(turns, [], round(gap / resolution), 0)):
-        if turn.end - turn.start >= round(shortest / resolution):
+    for track, turn in enumerate(join(turns, [], round(max(gap, SPLINTER) / resolution), 0)):
+        if turn.end - turn.start >= round(max(shortest, SPLINTER) / resolution):
             agreed[Segment(turn.start * resolution, min(turn.end * resolution, end)), track] = turn.label
             agreed.confidence[track] = turn.confidence
     bounded = min_speakers <= len(agreed.labels()) <= (max_speakers or len(total.labels))

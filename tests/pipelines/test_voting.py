@@ -84,13 +84,15 @@ def test_whom_only_one_has_heard_is_nobody():
 
 
 def test_short_gaps_are_filled_and_short_turns_left_out():
-    ballots = [said((0, 100, "a"), (105, 200, "a"), (300, 304, "b"))] * 3
-    assert heard(vote(ballots, STEP, gap=0.1, shortest=0.1)) == [(0, 200, "SPEAKER_00")]
-    assert heard(vote(ballots, STEP, gap=0.08, shortest=0.08)) == [
-        (0, 100, "SPEAKER_00"),
-        (105, 200, "SPEAKER_00"),
-        (300, 304, "SPEAKER_01"),
-    ]
+    ballots = [said((0, 100, "a"), (108, 200, "a"), (300, 307, "b"))] * 3
+    assert heard(vote(ballots, STEP, gap=0.16, shortest=0.16)) == [(0, 200, "SPEAKER_00")]
+    assert heard(vote(ballots, STEP)) == [(0, 100, "SPEAKER_00"), (108, 200, "SPEAKER_00"), (300, 307, "SPEAKER_01")]
+
+
+def test_what_readings_differ_by_at_the_ends_of_turns_is_no_turn():
+    ballots = [said((0, 100, "a"), (end, 300, "b"), (300, 400, "a")) for end in (98, 100, 103)]
+    ballots[1] = said((0, 100, "a"), (100, 297, "b"), (297, 299, "a"), (302, 400, "a"))
+    assert heard(vote(ballots, STEP)) == [(0, 100, "SPEAKER_00"), (100, 300, "SPEAKER_01"), (300, 400, "SPEAKER_00")]
 
 
 def test_nobody_at_all():
