@@ -19,9 +19,7 @@ from ..diarization import Diarization
 from .stitching import FileTurn, free_label, join
 
 Matrix = NDArray[np.float32]
-SPLINTER = (
-    0.1  # seconds: readings differ by so much about where turns begin and end; shorter turns and gaps are of that
-)
+SPLINTER = 0.1  # seconds: readings differ by so much about the ends of turns; shorter turns and gaps come of that
 
 
 class Ballot(NamedTuple):
