@@ -110,8 +110,7 @@ def mixed(blocks: Iterable[np.ndarray], name: str) -> Iterator[np.ndarray]:
     """
     for block in blocks:
         block = np.atleast_2d(block)
-        if not np.issubdtype(block.dtype, np.floating):
-            raise ValueError(f"{name}: blocks must be floating point, full scale at 1.0; got {block.dtype}.")
+        _check_floating(block, f"{name}: blocks")
         yield block.mean(axis=0)
 
 
@@ -206,8 +205,7 @@ def _open_waveform(source: Mapping[str, Any]) -> Recording:
     waveform = np.asarray(waveform)
     if waveform.ndim != 2:
         raise ValueError(f"{uri}: 'waveform' must be (channel, sample); got shape {waveform.shape}.")
-    if not np.issubdtype(waveform.dtype, np.floating):
-        raise ValueError(f"{uri}: 'waveform' must be floating point, full scale at 1.0; got {waveform.dtype}.")
+    _check_floating(waveform, f"{uri}: 'waveform'")
     mix = _mixer(uri, waveform.shape[0], source.get("channel"))
 
     def native() -> Iterator[np.ndarray]:
@@ -249,6 +247,11 @@ def _open_file(source: Mapping[str, Any]) -> Recording:
             raise _damaged(name, num_read / rate, f"its header promises {num_frames / rate:.2f} s")
 
     return Recording(name, str(source.get("uri") or stem), resampled_length(num_frames, rate), native, rate)
+
+
+def _check_floating(samples: np.ndarray, what: str) -> None:
+    if not np.issubdtype(samples.dtype, np.floating):
+        raise ValueError(f"{what} must be floating point, full scale at 1.0; got {samples.dtype}.")
 
 
 def _mixer(name: str, num_channels: int, channel: int | None) -> Callable[[np.ndarray], np.ndarray]:

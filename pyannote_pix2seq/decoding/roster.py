@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..vocabulary import Vocabulary
-from .rules import END, SPEAKER, START, Mask, _last_ends, _speakers, _times
+from .rules import END, SPEAKER, START, Mask, _last_ends, _speakers, _times, num_seen
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Roster:
             return allowed
         written = prefix[3 * self.num_prompted :][SPEAKER::3]
         heard = {self.vocabulary.speaker_index(token) for token in written}
-        others = self._others(heard)
+        others = self._others(heard, num_seen(prefix, self.vocabulary))
         allowed = allowed.copy()
         if slot == START:
             if others:
@@ -54,12 +54,11 @@ class Roster:
         speakers[free] = chosen
         return allowed
 
-    def _others(self, heard: set[int]) -> set[int]:
+    def _others(self, heard: set[int], newcomer: int) -> set[int]:
         """Who may speak in this window for the first time, and does not belong to the file."""
         joined = heard - self.members
         if len(joined) >= self.budget + self.num_unprompted:
             return set()
-        newcomer = max({self.num_prompted - 1, *heard}) + 1
         others = {newcomer} if newcomer < self.vocabulary.num_speakers else set()
         if sum(speaker < self.num_prompted for speaker in joined) < self.budget:
             others |= {*range(self.num_prompted)} - heard - self.members
