@@ -80,10 +80,13 @@ def answer_again(state: State, question: Question, decoded: Decoded | None, sett
     labels = [*question.prompt.labels, *names]
     found = in_file(turns, confidences, labels, before.chunk)
     chunks = (*state.chunks[: candidate.number], found, *state.chunks[candidate.number + 1 :])
+    memory = state.memory
+    for turn in before.turns:  # what they said in it is counted once
+        voice = memory[turn.label]
+        seconds = (turn.end - turn.start) * settings.grid.resolution
+        memory = memory.put(replace(voice, duration=max(voice.duration - seconds, 0.0)))
     return State(
-        memory=remember(
-            state.memory, question.samples, turns, confidences, labels, settings.grid, settings.sample_rate
-        ),
+        memory=remember(memory, question.samples, turns, confidences, labels, settings.grid, settings.sample_rate),
         chunks=chunks,
         labels=labels_of(chunks),
         candidates=rest,

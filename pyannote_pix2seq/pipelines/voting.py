@@ -1,6 +1,7 @@
 """Several diarizations of one file -> what most of them agree on.
 
-After DOVER-Lap (Raj et al., arXiv 2011.01997): labels are mapped to each other, then each step of the file is voted on.
+After DOVER-Lap (Raj et al., arXiv 2011.01997): labels are mapped to each other, then each region of the file is voted
+on. A region lasts from one start or end of a turn to the next one, in whichever of the diarizations.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ SPLINTER = 0.1  # seconds: readings differ by so much about the ends of turns; s
 
 
 class Ballot(NamedTuple):
-    """One diarization, step by step."""
+    """One diarization, region by region."""
 
     labels: tuple[str, ...]
-    confidence: Matrix  # (step, label): of the turn there, from 0 to 1
-    active: Matrix  # (step, label): 1 where the label speaks, 0 elsewhere
+    confidence: Matrix  # (region, label): of the turn there, from 0 to 1
+    active: Matrix  # (region, label): 1 where the label speaks, 0 elsewhere
 
     def under(self, labels: Sequence[str], names: Sequence[str]) -> Ballot:
         """The same with other names for its labels, as columns in the order of `labels`."""
@@ -67,21 +68,24 @@ def vote(
     Returns
     -------
     diarization : Diarization
-        In each step as many speakers as there are on average, those with the most votes of those whom at least half
+        In each region as many speakers as there are on average, those with the most votes of those whom at least half
         of the diarizations have somewhere; a label's confidence is the mean over the votes, 0 where it has none. The
         diarization that is most like the others decides where votes are equal, and all when the vote has fewer or more
         speakers than there may be.
     """
     if len(diarizations) == 1:
         return diarizations[0]
-    num_steps = max(round(d.get_timeline().extent().end / resolution) if d else 0 for d in diarizations)
-    ballots = [_ballot(d, num_steps, resolution) for d in diarizations]
-    by_agreement = sorted(range(len(ballots)), key=lambda i: sum(_difference(ballots[i], b, known) for b in ballots))
+    edges = np.unique([round(t / resolution) for d in diarizations for segment in d.itersegments() for t in segment])
+    steps = np.diff(edges)  # of each region
+    ballots = [_ballot(d, edges, resolution) for d in diarizations]
+    by_agreement = sorted(
+        range(len(ballots)), key=lambda i: sum(_difference(ballots[i], b, steps, known) for b in ballots)
+    )
     first = by_agreement[0]
     total, memory = ballots[first], diarizations[first].memory
     found = Counter(total.labels)
     for i in by_agreement[1:]:
-        names = _names(total, ballots[i], known)
+        names = _names(total, ballots[i], steps, known)
         found.update(names)
         labels = list(dict.fromkeys([*total.labels, *names]))
         for label, name in zip(ballots[i].labels, names, strict=True):
@@ -97,12 +101,12 @@ def vote(
     won = (rank < num_active[:, None]) & (votes > 0)
     agreed = Diarization(uri=diarizations[first].uri)
     agreed.memory = memory
-    end = max(d.get_timeline().extent().end for d in diarizations) if num_steps else 0.0
-    turns = [
-        FileTurn(start, stop, label, float(total.confidence[start:stop, column].mean()) / len(ballots))
-        for column, label in enumerate(total.labels)
-        for start, stop in np.flatnonzero(np.diff(won[:, column], prepend=False, append=False)).reshape(-1, 2).tolist()
-    ]
+    end = max((segment.end for d in diarizations for segment in d.itersegments()), default=0.0)
+    turns = []
+    for column, label in enumerate(total.labels):
+        for start, stop in np.flatnonzero(np.diff(won[:, column], prepend=False, append=False)).reshape(-1, 2).tolist():
+            sure = np.average(total.confidence[start:stop, column], weights=steps[start:stop]) / len(ballots)
+            turns.append(FileTurn(int(edges[start]), int(edges[stop]), label, float(sure)))
     for track, turn in enumerate(join(turns, [], round(max(gap, SPLINTER) / resolution), 0)):
         if turn.end - turn.start >= round(max(shortest, SPLINTER) / resolution):
             agreed[Segment(turn.start * resolution, min(turn.end * resolution, end)), track] = turn.label
@@ -121,23 +125,23 @@ def _in_order_of_arrival(diarization: Diarization, known: Collection[str]) -> Di
     return diarization.rename_labels(names)
 
 
-def _ballot(diarization: Diarization, num_steps: int, resolution: float) -> Ballot:
+def _ballot(diarization: Diarization, edges: NDArray[np.int64], resolution: float) -> Ballot:
     labels = tuple(diarization.labels())
-    confidence, active = np.zeros((2, num_steps, len(labels)), np.float32)
+    confidence, active = np.zeros((2, max(len(edges) - 1, 0), len(labels)), np.float32)
     for segment, track, label in diarization.itertracks(yield_label=True):
-        steps, column = slice(round(segment.start / resolution), round(segment.end / resolution)), labels.index(label)
-        active[steps, column] = 1
-        confidence[steps, column] = diarization.confidence.get(track, 1.0)
+        regions = slice(*np.searchsorted(edges, [round(t / resolution) for t in segment]))
+        active[regions, labels.index(label)] = 1
+        confidence[regions, labels.index(label)] = diarization.confidence.get(track, 1.0)
     return Ballot(labels, confidence, active)
 
 
-def _names(total: Ballot, ballot: Ballot, known: Collection[str]) -> list[str]:
+def _names(total: Ballot, ballot: Ballot, steps: NDArray[np.int64], known: Collection[str]) -> list[str]:
     """What the labels of a ballot are called in the total: one name each, by the time that they share."""
-    together = total.active.T @ ballot.active
+    together = total.active.T @ (ballot.active * steps[:, None])
     for i, before in enumerate(total.labels):
         for j, label in enumerate(ballot.labels):
             if before in known or label in known:
-                together[i, j] = len(total.active) * 1e3 if before == label else -1.0
+                together[i, j] = steps.sum() * 1e3 if before == label else -1.0
     names: dict[int, str] = {}
     for i, j in zip(*linear_sum_assignment(together, maximize=True), strict=True):
         if together[i, j] > 0:
@@ -148,8 +152,9 @@ def _names(total: Ballot, ballot: Ballot, known: Collection[str]) -> list[str]:
     return [names[j] for j in range(len(ballot.labels))]
 
 
-def _difference(one: Ballot, other: Ballot, known: Collection[str]) -> float:
+def _difference(one: Ballot, other: Ballot, steps: NDArray[np.int64], known: Collection[str]) -> float:
     """Speaker steps that one of two ballots has and the other has not."""
-    names = _names(one, other, known)
+    names = _names(one, other, steps, known)
     labels = list(dict.fromkeys([*one.labels, *names]))
-    return float(np.abs(one.under(labels, one.labels).active - other.under(labels, names).active).sum())
+    different = np.abs(one.under(labels, one.labels).active - other.under(labels, names).active)
+    return float((different.sum(1) * steps).sum())

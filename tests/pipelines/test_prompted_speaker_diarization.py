@@ -305,6 +305,13 @@ def test_the_number_of_speakers_is_a_hard_constraint(num_speakers, chunk_duratio
     )
 
 
+@pytest.mark.parametrize("num_speakers", [3, 5, 7])
+def test_voices_have_said_what_the_diarization_says_however_often_a_chunk_was_decoded(num_speakers):
+    diarization = make(chunk_duration=4.0)(audio(example()), num_speakers=num_speakers)
+    said = sum(voice.duration for voice in diarization.memory.voices)
+    assert said == pytest.approx(sum(map(diarization.label_duration, diarization.labels())), rel=0.02)
+
+
 @pytest.mark.parametrize("num_speakers", [2, 4])
 def test_so_it_is_when_a_file_is_read_again(num_speakers):
     assert len(make(readings=3)(audio(example()), num_speakers=num_speakers).labels()) == num_speakers
