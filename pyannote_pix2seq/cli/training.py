@@ -26,8 +26,7 @@ from ..tasks import SequenceDiarization
 from .callbacks import AveragedWeights, SeedSteps, checkpoints
 from .optimization import attach
 from .references import load_registries
-
-LAST = "last.ckpt"
+from .train import LAST
 
 
 def run(config: DictConfig, folder: Path) -> float | None:
