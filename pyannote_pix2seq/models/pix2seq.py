@@ -85,6 +85,7 @@ class Pix2Seq(Shippable):
 
     POINTER_FEATURES = 128
     ONSET = 4  # audio positions behind a start that tell whose end is looked for
+    ALONE = 3  # audio positions that tell a voice when the rest of its turn is somebody else's too
     Specifications = SequenceSpecifications
 
     def __init__(
@@ -231,6 +232,7 @@ class Pix2Seq(Shippable):
             cache=Cache(tuple(keys), tuple(values)),
             num_tokens=0,
             recent=torch.zeros(batch, 2, dtype=torch.long, device=x.device),
+            ended=torch.zeros(batch, dtype=torch.long, device=x.device),
             met=torch.zeros(batch, self.vocabulary.num_speakers, voices.shape[-1], device=x.device),
         )
 
@@ -267,9 +269,13 @@ class Pix2Seq(Shippable):
         first = (start // steps).clamp(max=last - 1)
         stop = torch.maximum((end + steps - 1) // steps, first + 1).clamp(max=last)
         rows = torch.arange(tokens.shape[0], device=tokens.device)[:, None]
-        total = state.heard[rows, stop] - state.heard[rows, first]
-        heard, voices = total.split([self.hparams.dimension, state.voices.shape[-1]], -1)
+        heard = (state.heard[rows, stop] - state.heard[rows, first])[..., : self.hparams.dimension]
         heard = heard / (stop - first)[..., None]
+        # turns come by their starts, so until the last of the ends before somebody else talks too: no place for a voice
+        ended = torch.cat([state.ended[:, None], torch.where(slot == 2, end, 0)], 1).cummax(1).values
+        alone = (ended[:, :-1] + steps - 1) // steps
+        alone = torch.where((slot > 0) & (stop - alone >= self.ALONE), torch.maximum(alone, first), first)
+        voices = (state.heard[rows, stop] - state.heard[rows, alone])[..., self.hparams.dimension :]
         # what each speaker sounded like so far: the sum over the turns that are named theirs
         speakers = torch.arange(self.vocabulary.num_speakers, device=tokens.device) + self.vocabulary.first_speaker
         theirs = (tokens[..., None] == speakers)[..., None] * voices[:, :, None]
@@ -299,6 +305,7 @@ class Pix2Seq(Shippable):
             cache=Cache(tuple(keys), tuple(values)),
             num_tokens=state.num_tokens + tokens.shape[1],
             recent=torch.cat([state.recent, tokens], 1)[:, -2:],
+            ended=ended[:, -1],
             met=met[:, -1],
         )
         return logits, written

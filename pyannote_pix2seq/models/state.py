@@ -29,6 +29,8 @@ class State:
         Number of tokens written.
     recent : (batch, 2) Tensor
         The last two of them.
+    ended : (batch,) Tensor
+        Last of the steps at which the turns written so far end.
     met : (batch, speaker, feature) Tensor
         Sum of the voices in the turns of each speaker so far; zero before the first.
     """
@@ -40,6 +42,7 @@ class State:
     cache: Cache
     num_tokens: int
     recent: Tensor
+    ended: Tensor
     met: Tensor
 
     def select(self, rows: Tensor) -> State:
@@ -52,5 +55,6 @@ class State:
             cache=Cache(*(tuple(t[rows] for t in tensors) for tensors in self.cache)),
             num_tokens=self.num_tokens,
             recent=self.recent[rows],
+            ended=self.ended[rows],
             met=self.met[rows],
         )

@@ -59,6 +59,21 @@ def test_cached_is_uncached(model, turns, data):
     assert torch.allclose(torch.cat([first, second], 1), whole, atol=1e-4)
 
 
+@given(turns=turns_of_window)
+@torch.inference_mode()
+def test_a_voice_is_what_is_heard_where_nobody_else_talks_on(model, turns):
+    state = model.read(sound())
+    _, after = model.write(written(model, turns), state)
+    position = model.steps_per_position
+    expected, last = torch.zeros_like(after.met[0]), 0
+    for turn in turns:
+        first, stop, free = turn.start // position, -(-turn.end // position), -(-last // position)
+        alone = max(first, free) if stop - free >= model.ALONE else first  # too little left: all of it
+        expected[turn.speaker] += state.voices[0, alone:stop].sum(0)
+        last = max(last, turn.end)
+    assert torch.allclose(after.met[0], expected, atol=1e-4)
+
+
 @given(batch=st.integers(2, 4), seed=st.integers(0, 5))
 @torch.inference_mode()
 def test_a_row_of_a_batch_is_what_it_is_alone(model, batch, seed):
