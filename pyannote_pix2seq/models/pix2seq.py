@@ -269,13 +269,13 @@ class Pix2Seq(Shippable):
         first = (start // steps).clamp(max=last - 1)
         stop = torch.maximum((end + steps - 1) // steps, first + 1).clamp(max=last)
         rows = torch.arange(tokens.shape[0], device=tokens.device)[:, None]
-        heard = (state.heard[rows, stop] - state.heard[rows, first])[..., : self.hparams.dimension]
-        heard = heard / (stop - first)[..., None]
+        until = state.heard[rows, stop]
+        heard = (until - state.heard[rows, first])[..., : self.hparams.dimension] / (stop - first)[..., None]
         # turns come by their starts, so until the last of the ends before somebody else talks too: no place for a voice
         ended = torch.cat([state.ended[:, None], torch.where(slot == 2, end, 0)], 1).cummax(1).values
         alone = (ended[:, :-1] + steps - 1) // steps
         alone = torch.where((slot > 0) & (stop - alone >= self.ALONE), torch.maximum(alone, first), first)
-        voices = (state.heard[rows, stop] - state.heard[rows, alone])[..., self.hparams.dimension :]
+        voices = (until - state.heard[rows, alone])[..., self.hparams.dimension :]
         # what each speaker sounded like so far: the sum over the turns that are named theirs
         speakers = torch.arange(self.vocabulary.num_speakers, device=tokens.device) + self.vocabulary.first_speaker
         theirs = (tokens[..., None] == speakers)[..., None] * voices[:, :, None]
