@@ -82,16 +82,19 @@ class Plan:
     excerpts : tuple of Excerpt
     effects : tuple of Effect
         With everything about them drawn; applied in order.
+    merged_pause : float
+        Pauses of one speaker up to so many seconds belong to the turn.
     """
 
     num_samples: int
     voices: tuple[Voice, ...]
     excerpts: tuple[Excerpt, ...]
     effects: tuple[Effect, ...] = ()
+    merged_pause: float = MERGED_PAUSE
 
-    def speech(self, merged_pause: float = MERGED_PAUSE) -> list[tuple[int, int, int]]:
+    def speech(self) -> list[tuple[int, int, int]]:
         """Who speaks when: (start, end, position of the voice), in samples, sorted; short pauses are closed."""
-        gap = round(merged_pause * SAMPLE_RATE)
+        gap = round(self.merged_pause * SAMPLE_RATE)
         parts = []
         for excerpt in self.excerpts:
             stretched = self.voices[excerpt.speaker].stretched

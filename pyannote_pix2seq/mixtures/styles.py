@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -104,6 +104,8 @@ class Conversation:
         Probability that all voices come from one corpus.
     speeds : sequence of float
         Speeds of voices, drawn evenly; another speed makes another voice.
+    merged_pause : float
+        Pauses of one speaker up to so many seconds belong to the turn: annotators differ in this.
     """
 
     num_speakers: Sequence[float] = (0.02, 0.13, 0.40, 0.28, 0.17)
@@ -118,6 +120,7 @@ class Conversation:
     evenness: float = 2.0
     same_corpus: float = 0.5
     speeds: Sequence[float] = (1.0, 1.0, 0.88, 1.13)
+    merged_pause: float = MERGED_PAUSE
 
     def __post_init__(self) -> None:
         if not len(self.num_speakers) or min(self.num_speakers) < 0 or sum(self.num_speakers) <= 0:
@@ -130,6 +133,8 @@ class Conversation:
         for name in ("pause", "gap", "max_overlap", "evenness"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}: expected a number above 0; got {getattr(self, name)!r}.")
+        if self.merged_pause < 0:
+            raise ValueError(f"merged_pause cannot be negative; got {self.merged_pause!r} s.")
         check_speeds(self.speeds)
 
     @property
@@ -183,7 +188,7 @@ class Conversation:
                 else:
                     now += rng.exponential(pace * self.gap)
             now = max(now, free[who] + 0.05)
-        return in_order(num_samples, voices, excerpts)
+        return replace(in_order(num_samples, voices, excerpts), merged_pause=self.merged_pause)
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from pyannote_pix2seq.mixtures import sources
 from pyannote_pix2seq.mixtures.bank import Bank
-from pyannote_pix2seq.mixtures.effects import EFFECTS, Loudness, Noise, Reverberation
+from pyannote_pix2seq.mixtures.effects import EFFECTS, Bursts, Loudness, Noise, Reverberation
 from pyannote_pix2seq.mixtures.plan import SAMPLE_RATE, Plan, Voice, ratio
 from pyannote_pix2seq.mixtures.render import render, render_batch
 from pyannote_pix2seq.mixtures.resampling import resample
 from pyannote_pix2seq.mixtures.simulator import Simulator
-from pyannote_pix2seq.mixtures.styles import STYLES
+from pyannote_pix2seq.mixtures.styles import STYLES, Conversation
 
 seeds = st.integers(0, 2**32)
 styles = st.sampled_from(sorted(STYLES))
@@ -42,6 +42,21 @@ def test_turns_are_inside_and_never_cross_themselves(bank, style, seed, duration
         ends[voice] = end
     assert len(ends) <= STYLES[style]().max_speakers
     assert len({voice.speaker for voice in made.voices}) == len(made.voices)
+
+
+@given(seeds, st.floats(0, 2))
+def test_longer_pauses_belong_to_a_turn_when_annotators_say_so(bank, seed, pause):
+    rng = np.random.default_rng
+    fine = Conversation(merged_pause=0.0)(rng(seed), bank, 20.0)
+    coarse = Conversation(merged_pause=pause)(rng(seed), bank, 20.0)
+    assert coarse.excerpts == fine.excerpts  # it is about references, not about sound
+    ends, last = {}, [end for _, end, _ in fine.speech()]
+    for start, end, voice in coarse.speech():
+        assert start - ends.get(voice, -1e9) > round(pause * SAMPLE_RATE)
+        ends[voice] = end
+    assert set(ends.values()) <= set(last)
+    spoken = [sum(end - start for start, end, _ in one.speech()) for one in (fine, coarse)]
+    assert spoken[0] <= spoken[1]
 
 
 @given(styles, seeds)
@@ -144,6 +159,19 @@ def test_effects_move_no_sound(bank, name):
     heard = drawn.on_mixture(drawn.on_voice(0, click))[: len(click)]
     assert abs(int(np.abs(heard).argmax()) - 4000) <= 16
     assert np.square(heard[:3840]).sum() < 0.01 * np.square(heard).sum()
+
+
+def test_bursts_are_short_and_as_loud_as_told():
+    silence = Plan(60 * SAMPLE_RATE, (), ())
+    for seed in range(20):
+        heard = Bursts(probability=1.0, rate=(0.1, 0.1), loudness=(0.0, 0.0)).draw(
+            np.random.default_rng(seed), silence, 1
+        )
+        heard = heard.on_mixture(np.zeros(silence.num_samples, np.float32)) / 0.05
+        assert 0 < (np.abs(heard) > 0.1).mean() < 0.5
+        frames = np.sqrt(np.square(heard).reshape(-1, 160).mean(1))
+        assert 0.05 < frames.max() < 6  # noise that peaks at level 1, several of them at most
+    assert Bursts(probability=1.0).draw(np.random.default_rng(0), silence, 0.0) is None
 
 
 def test_simulated_rooms(bank):

@@ -7,12 +7,14 @@ or None when it does not happen this time. Difficulty, from 0 to 1, makes effect
 from __future__ import annotations
 
 from .base import Effect, Neutral, gain, level
+from .bursts import Bursts
 from .channel import Microphone, Telephone
 from .loudness import Clipping, Level, Loudness
 from .noise import Noise
 from .reverberation import Distance, Reverberation
 
 EFFECTS = {
+    "bursts": Bursts,
     "clipping": Clipping,
     "distance": Distance,
     "level": Level,
@@ -24,6 +26,6 @@ EFFECTS = {
 }
 
 __all__ = [
-    "EFFECTS", "Clipping", "Distance", "Effect", "Level", "Loudness", "Microphone", "Neutral", "Noise", "Reverberation",
-    "Telephone", "gain", "level",
+    "EFFECTS", "Bursts", "Clipping", "Distance", "Effect", "Level", "Loudness", "Microphone", "Neutral", "Noise",
+    "Reverberation", "Telephone", "gain", "level",
 ]  # fmt: skip
