@@ -223,7 +223,10 @@ class Pix2Seq(Shippable):
         steps = self.steps_per_position
         pointers = self.pointer_keys(x).view(batch, length * steps, -1)
         pointers = rotate(pointers, torch.arange(length * steps, device=x.device)[None] / steps)
-        heard = torch.cat([self.heard(x), voices.to(x.dtype)], -1).float().cumsum(1)
+        # a voice is heard best where nobody else talks: the probability of just one speaker, by the frame head
+        logits = activity.float()
+        alone = (F.logsigmoid(-logits).sum(-1, keepdim=True) + logits.logsumexp(-1, keepdim=True)).exp()
+        heard = torch.cat([self.heard(x).float(), alone * voices], -1).cumsum(1)
         return State(
             activity=activity,
             voices=voices,

@@ -18,11 +18,12 @@ class State:
     activity : (batch, position, speaker) Tensor
         Frame head: logits of each speaker's activity, speakers in order of arrival.
     voices : (batch, position, feature) Tensor
-        Who is heard at each audio position; the sum over a turn says who speaks in it.
+        Who is heard at each audio position.
     pointers : (batch, step, feature) Tensor
         What the time tokens are compared with, one for each step of the grid.
     heard : (batch, position + 1, feature) Tensor
-        Running sum over positions of what was heard, so that a turn's mean costs two look-ups.
+        Running sum over positions of what was heard, and of voices weighed by the probability that just one speaks, so
+        that a turn's mean and its voice cost two look-ups.
     cache : Cache
         Keys and values of audio and tokens.
     num_tokens : int

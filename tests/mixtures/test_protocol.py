@@ -176,7 +176,7 @@ def test_without_known_sexes_there_are_no_classes(corpus, tmp_path):
             "num_speakers: expected a whole number from 2 on; got 1",
         ),
         ({"style": {"name": "Conversation", "hold": 2}}, "hold: expected a probability"),
-        ({"effects": ["nois"]}, "unknown effect 'nois'; known effects: clipping, distance, level, loudness"),
+        ({"effects": ["nois"]}, "unknown effect 'nois'; known effects: bursts, clipping, distance, level, loudness"),
         ({"effects": [{"name": "noise", "recorded": "nowhere"}]}, "no folder 'nowhere'"),
         ({"effects": "noise"}, "effects: expected a list"),
         ({"source": "librispech"}, "unknown source 'librispech'; known sources: commonvoice, espeak"),

@@ -65,11 +65,15 @@ def test_a_voice_is_what_is_heard_where_nobody_else_talks_on(model, turns):
     state = model.read(sound())
     _, after = model.write(written(model, turns), state)
     position = model.steps_per_position
+    active = state.activity[0].sigmoid()
+    others = [torch.cat([active[:, :s], active[:, s + 1 :]], 1) for s in range(active.shape[1])]
+    just_one = sum(active[:, s] * (1 - others[s]).prod(1) for s in range(active.shape[1]))
+    heard = just_one[:, None] * state.voices[0]
     expected, last = torch.zeros_like(after.met[0]), 0
     for turn in turns:
         first, stop, free = turn.start // position, -(-turn.end // position), -(-last // position)
         alone = max(first, free) if stop - free >= model.ALONE else first  # too little left: all of it
-        expected[turn.speaker] += state.voices[0, alone:stop].sum(0)
+        expected[turn.speaker] += heard[alone:stop].sum(0)
         last = max(last, turn.end)
     assert torch.allclose(after.met[0], expected, atol=1e-4)
 
