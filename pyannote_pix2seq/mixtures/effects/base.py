@@ -71,3 +71,8 @@ def level(samples: Sound) -> float:
     energies = library(samples).einsum("fs,fs->f", frames, frames)
     power = np.sort(torch.as_tensor(energies).cpu().numpy() / 320)  # of so few frames the CPU is not slower
     return float(np.sqrt(power[len(power) // 2 :].mean())) if len(power) else 0.0
+
+
+def speech_level(samples: Sound) -> float:
+    """Level of a mixture, or a usual one of speech where nobody speaks: what is added to it is as loud either way."""
+    return level(samples) or 0.05

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..plan import SAMPLE_RATE, Plan
-from .base import Neutral, Samples, Sound, beside, gain, level
+from .base import Neutral, Samples, Sound, beside, gain, speech_level
 from .noise import NUM_COLOURED, coloured_noise
 
 
@@ -16,8 +16,7 @@ class AddedBursts(Neutral):
     samples: Samples = field(repr=False)  # where speech has level 1
 
     def on_mixture(self, samples: Sound) -> Sound:
-        # beside nobody's speech they are as loud as beside speech of a usual level
-        return samples + beside(self.samples, samples) * (level(samples) or 0.05)
+        return samples + beside(self.samples, samples) * speech_level(samples)
 
 
 @dataclass(frozen=True)

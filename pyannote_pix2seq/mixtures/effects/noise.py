@@ -12,7 +12,7 @@ import numpy as np
 from scipy.signal import firwin2, oaconvolve
 
 from ..plan import Plan
-from .base import Neutral, Samples, Sound, beside, gain, level
+from .base import Neutral, Samples, Sound, beside, gain, level, speech_level
 from .recordings import recordings
 
 NUM_COLOURED = 32  # noises
@@ -25,9 +25,7 @@ class AddedNoise(Neutral):
 
     def on_mixture(self, samples: Sound) -> Sound:
         noise = beside(np.resize(self.samples, len(samples)), samples)
-        # a mixture in which nobody speaks gets noise as loud as under speech of a usual level
-        speech = level(samples) or 0.05
-        return samples + noise * (speech * gain(-self.snr) / max(level(noise), 1e-6))
+        return samples + noise * (speech_level(samples) * gain(-self.snr) / max(level(noise), 1e-6))
 
 
 @dataclass(frozen=True)
