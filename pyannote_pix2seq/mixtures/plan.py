@@ -33,6 +33,8 @@ class Excerpt:
         Samples taken from the bank.
     speech : tuple of (int, int)
         Speech inside the excerpt, in samples of the bank, counted from its start.
+    effort : float
+        Of the voice, in decibels: louder by so much, and brighter; see `render`.
     """
 
     speaker: int
@@ -40,6 +42,7 @@ class Excerpt:
     source: int
     length: int
     speech: tuple[tuple[int, int], ...]
+    effort: float = 0.0
 
 
 @lru_cache(maxsize=1024)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -9,9 +10,11 @@ import numpy as np
 import torch
 
 from .bank import Bank
+from .effects.base import gain
 from .plan import Plan
 from .resampling import resample, resampled_at
 
+NEIGHBOURS = 0.958  # correlation of samples side by side in speech of the common spectrum (`spectrum.LEVELS`)
 EDGE = 80  # samples over which an excerpt rises and falls (5 ms): cut out of speech, it would click
 
 
@@ -33,6 +36,9 @@ def render(plan: Plan, bank: Bank) -> np.ndarray:
         if voice.speed != 1.0:
             samples = resample(samples, voice.speed, voice.stretched(excerpt.length))
         samples = np.multiply(samples, np.float32(1 / 32768), out=memory[: len(samples)])
+        if excerpt.effort:
+            previous, own = filter_of(excerpt.effort)
+            samples[1:] = own * samples[1:] + previous * samples[:-1]
         rise = _rise(min(EDGE, len(samples) // 2))
         samples[: len(rise)] *= rise
         samples[len(samples) - len(rise) :] *= rise[::-1]
@@ -44,6 +50,17 @@ def render(plan: Plan, bank: Bank) -> np.ndarray:
     for effect in plan.effects:
         mixture = effect.on_mixture(mixture)
     return mixture.astype(np.float32, copy=False)
+
+
+def filter_of(effort: float) -> tuple[float, float]:
+    """Taps for (the sample before, the sample): speech gets louder by `effort` decibels, and its highest frequencies
+    by as many more than its lowest.
+
+    Louder speech is also brighter: Traunmüller and Eriksson, 2000.
+    """
+    slope = math.tanh(effort * math.log(10) / 40)
+    own = gain(effort) / math.sqrt(1 + slope**2 - 2 * slope * NEIGHBOURS)
+    return -slope * own, own
 
 
 @lru_cache(maxsize=EDGE + 1)
@@ -100,6 +117,7 @@ def _tracks(plans: Sequence[Plan], samples: torch.Tensor) -> tuple[torch.Tensor,
     lead = max([-excerpt.start for plan in plans for excerpt in plan.excerpts] + [0])
     width = lead + plans[0].num_samples
     by_speed: dict[float, list[tuple[int, int, int, int, int]]] = {}
+    taps: dict[float, list[tuple[float, float]]] = {}
     track = 0
     for plan in plans:
         for excerpt in plan.excerpts:
@@ -109,6 +127,7 @@ def _tracks(plans: Sequence[Plan], samples: torch.Tensor) -> tuple[torch.Tensor,
             by_speed.setdefault(voice.speed, []).append(
                 (excerpt.source, excerpt.length, length, min(length, width - begin), place)
             )
+            taps.setdefault(voice.speed, []).append(filter_of(excerpt.effort))
         track += len(plan.voices)
     tracks = torch.zeros(track * width, device=samples.device)
     for speed, rows in by_speed.items():
@@ -117,6 +136,8 @@ def _tracks(plans: Sequence[Plan], samples: torch.Tensor) -> tuple[torch.Tensor,
         source, taken, length, _, place = table.repeat_interleave(kept, 0).T
         index = torch.arange(len(source), device=samples.device) - (kept.cumsum(0) - kept).repeat_interleave(kept)
         sound = samples[source + index] if speed == 1.0 else resampled_at(samples, speed, source, taken, index)
+        previous, own = torch.tensor(taps[speed], device=samples.device).repeat_interleave(kept, 0).T
+        sound = own * sound + previous * sound.roll(1)  # the first of an excerpt is faded to nothing
         edge = (length // 2).clamp(2, EDGE) - 1
         fade = (torch.minimum(index, length - 1 - index) / edge).clamp(max=1)
         tracks.index_add_(0, place + index, sound / 32768 * fade)

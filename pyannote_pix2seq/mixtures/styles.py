@@ -104,6 +104,9 @@ class Conversation:
         Probability that all voices come from one corpus.
     speeds : sequence of float
         Speeds of voices, drawn evenly; another speed makes another voice.
+    effort : float
+        Standard deviation of the vocal effort of a stretch of speech, in decibels: nobody says everything alike, as
+        turns that are cut out of one utterance would.
     merged_pause : float
         Pauses of one speaker up to so many seconds belong to the turn: annotators differ in this.
     """
@@ -120,6 +123,7 @@ class Conversation:
     evenness: float = 2.0
     same_corpus: float = 0.5
     speeds: Sequence[float] = (1.0, 1.0, 0.88, 1.13)
+    effort: float = 0.0
     merged_pause: float = MERGED_PAUSE
 
     def __post_init__(self) -> None:
@@ -133,8 +137,9 @@ class Conversation:
         for name in ("pause", "gap", "max_overlap", "evenness"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}: expected a number above 0; got {getattr(self, name)!r}.")
-        if self.merged_pause < 0:
-            raise ValueError(f"merged_pause cannot be negative; got {self.merged_pause!r} s.")
+        for name, unit in (("effort", "dB"), ("merged_pause", "s")):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} cannot be negative; got {getattr(self, name)!r} {unit}.")
         check_speeds(self.speeds)
 
     @property
@@ -157,9 +162,10 @@ class Conversation:
 
         def say(who: int, start: float, seconds: float) -> float:
             end = start + seconds
+            effort = rng.normal(0.0, self.effort) if self.effort else 0.0  # conversations without it stay as they were
             while True:  # a stretch may take several utterances
                 source, length, regions = speech[who].take(end - start)
-                excerpts.append(Excerpt(who, round(start * SAMPLE_RATE), source, length, regions))
+                excerpts.append(Excerpt(who, round(start * SAMPLE_RATE), source, length, regions, effort))
                 free[who] = start + voices[who].stretched(length) / SAMPLE_RATE
                 start = free[who] + rng.uniform(0.05, MERGED_PAUSE)
                 if end - start < MIN_STRETCH or start > duration:

@@ -13,7 +13,7 @@ from pyannote_pix2seq.mixtures import sources
 from pyannote_pix2seq.mixtures.bank import Bank
 from pyannote_pix2seq.mixtures.effects import EFFECTS, Bursts, Loudness, Noise, Reverberation
 from pyannote_pix2seq.mixtures.plan import SAMPLE_RATE, Plan, Voice, ratio
-from pyannote_pix2seq.mixtures.render import render, render_batch
+from pyannote_pix2seq.mixtures.render import NEIGHBOURS, filter_of, render, render_batch
 from pyannote_pix2seq.mixtures.resampling import resample
 from pyannote_pix2seq.mixtures.simulator import Simulator
 from pyannote_pix2seq.mixtures.styles import STYLES, Conversation
@@ -57,6 +57,30 @@ def test_longer_pauses_belong_to_a_turn_when_annotators_say_so(bank, seed, pause
     assert set(ends.values()) <= set(last)
     spoken = [sum(end - start for start, end, _ in one.speech()) for one in (fine, coarse)]
     assert spoken[0] <= spoken[1]
+
+
+@given(seeds, st.floats(-12, 12))
+def test_an_effort_is_heard_and_changes_nothing_else(bank, seed, effort):
+    """Louder by so many decibels, and the highest frequencies by so many more than the lowest."""
+    previous, own = filter_of(effort)
+    neighbours = previous**2 + own**2 + 2 * previous * own * NEIGHBOURS  # power of speech behind the filter
+    assert 10 * np.log10(neighbours) == pytest.approx(effort, abs=1e-6)
+    assert 20 * np.log10((own - previous) / (own + previous)) == pytest.approx(effort, abs=1e-6)
+
+    even = Conversation()(np.random.default_rng(seed), bank, 8.0)
+    one = replace(even, excerpts=tuple(replace(excerpt, effort=effort) for excerpt in even.excerpts))
+    assert one.speech() == even.speech()
+    if effort == 0:
+        np.testing.assert_array_equal(render(one, bank), render(even, bank))
+    elif even.excerpts and abs(effort) > 1:
+        assert not np.allclose(render(one, bank), render(even, bank))
+
+
+@given(seeds)
+def test_every_stretch_has_its_own_effort(bank, seed):
+    made = Conversation(num_speakers=[0, 1], effort=4.0)(np.random.default_rng(seed), bank, 60.0)
+    efforts = {excerpt.effort for excerpt in made.excerpts}
+    assert len(efforts) > 1 and 0 < np.std(list(efforts)) < 12
 
 
 @given(styles, seeds)
@@ -118,6 +142,7 @@ def test_a_batch_is_its_plans(bank, names, device):
     ]
     plans = [plan(bank, style, seed, certain) for style in sorted(STYLES) for seed in range(3)]
     plans += [plan(bank, "Conversation", seed, certain) for seed in range(3, 9)]
+    plans += [Simulator(bank, Conversation(effort=4.0), certain).plan(np.random.default_rng(3), 8.0)]
     plans += [Plan(plans[0].num_samples, (), ())]
     assert {voice.speed for one in plans for voice in one.voices} > {1.0}
     assert any(excerpt.start < 0 for one in plans for excerpt in one.excerpts)
