@@ -75,7 +75,7 @@ def answer_again(state: State, question: Question, decoded: Decoded | None, sett
     candidate, rest = state.candidates[0], state.candidates[1:]
     before = state.chunks[candidate.number]
     turns, confidences = turns_of(decoded, question.prompt, settings)
-    turns, confidences, num_newcomers = believe(turns, confidences, before.chunk, len(question.prompt.labels))
+    turns, confidences, num_newcomers = believe(turns, confidences, question, before.chunk, settings)
     names = _recognise(turns, len(question.prompt.labels), num_newcomers, before, candidate.newcomers, state)
     labels = [*question.prompt.labels, *names]
     found = in_file(turns, confidences, labels, before.chunk)

@@ -56,6 +56,8 @@ class Settings:
     max_speakers : int or None
         In the file.
     audible : Audible
+    faint : float
+        Turns that are fainter than their speaker by more are left out, in decibels.
     """
 
     vocabulary: Vocabulary
@@ -69,6 +71,7 @@ class Settings:
     min_speakers: int
     max_speakers: int | None
     audible: Audible
+    faint: float
 
     @property
     def step_samples(self) -> int:
@@ -164,7 +167,7 @@ def answer(state: State, question: Question, decoded: Decoded | None, settings: 
     if turns and first + len(turns) >= settings.max_turns and turns[-1].start > 0:
         # there may be more turns than could be written: believe what came before the last one, go on from there
         chunk = chunk._replace(keep=min(chunk.keep, chunk.start + turns[-1].start))
-    turns, confidences, num_newcomers = believe(turns, confidences, chunk, first)
+    turns, confidences, num_newcomers = believe(turns, confidences, question, chunk, settings)
     newcomers = range(first, first + num_newcomers)
     unprompted = _unprompted(state, question.prompt)
     gap = round(EDGE_GAP / settings.grid.resolution)
@@ -242,19 +245,35 @@ def turns_of(decoded: Decoded | None, prompts: Prompt, settings: Settings) -> tu
 
 
 def believe(
-    turns: Sequence[Turn], confidences: Sequence[float], chunk: Chunk, num_prompted: int
+    turns: Sequence[Turn], confidences: Sequence[float], question: Question, chunk: Chunk, settings: Settings
 ) -> tuple[list[Turn], list[float], int]:
-    """Turns up to the step from which the next chunk reads, newcomers renumbered, and the number of newcomers."""
-    length = chunk.keep - chunk.start
+    """Turns up to the step from which the next chunk reads, but faint ones, newcomers renumbered, and their number."""
+    length, num_prompted = chunk.keep - chunk.start, len(question.prompt.labels)
     pairs = [
         (turn._replace(end=min(turn.end, length)), confidence)
-        for turn, confidence in zip(turns, confidences, strict=True)
-        if turn.start < length
+        for turn, confidence, loud in zip(turns, confidences, _loud_enough(turns, question, settings), strict=True)
+        if loud and turn.start < length
     ]
     arrived = sorted({turn.speaker for turn, _ in pairs if turn.speaker >= num_prompted})
     rank = {speaker: num_prompted + i for i, speaker in enumerate(arrived)}
     believed = [turn._replace(speaker=rank.get(turn.speaker, turn.speaker)) for turn, _ in pairs]
     return believed, [confidence for _, confidence in pairs], len(arrived)
+
+
+def _loud_enough(turns: Sequence[Turn], question: Question, settings: Settings) -> list[bool]:
+    """Of each turn, whether its level is near that of all turns of its speaker in the chunk.
+
+    Breath, knocks and voices from afar are taken for somebody who is near, and are much fainter. Who is faint all the
+    time is kept, and so is at least one turn of everybody.
+    """
+    samples = question.samples
+    energy = np.concatenate([[0.0], np.square(samples, dtype=float).cumsum()])
+    edges = np.reshape([turn[:2] for turn in turns], (-1, 2)).astype(int) * settings.step_samples
+    start, end = edges.clip(0, len(samples)).T
+    power, length = energy[end] - energy[start], np.maximum(end - start, 1)
+    speaker = np.array([turn.speaker for turn in turns], int)
+    mean = np.bincount(speaker, power) / np.maximum(np.bincount(speaker, length), 1)
+    return (power / length >= mean[speaker] * 10 ** (-settings.faint / 10)).tolist()
 
 
 def _best(candidates: list[Candidate]) -> tuple[Candidate, ...]:

@@ -70,6 +70,8 @@ class PromptedSpeakerDiarization(Pipeline):
         Longest prompt of one voice, in seconds.
     speech : float
         Least probability of speech, by the frame head, inside of turns.
+    faint : float
+        Turns that are fainter than all turns of their speaker in a chunk by more are not written, in decibels.
     newcomer : float
         Added to the log-probability that a turn is by a speaker not heard before: below 0, fewer speakers are found.
 
@@ -118,12 +120,13 @@ class PromptedSpeakerDiarization(Pipeline):
         self.min_duration_off = Uniform(0.0, 1.0)
         self.prompt_duration = Uniform(1.0, 5.0)
         self.speech = Uniform(0.0, 1.0)
+        self.faint = Uniform(10.0, 100.0)
         self.newcomer = Uniform(-6.0, 2.0)
         self.instantiate(self.default_parameters())
 
     def default_parameters(self) -> dict[str, float]:
         durations = {"min_duration_on": 0.0, "min_duration_off": 0.0, "prompt_duration": 3.0}
-        return {**durations, "speech": 0.5, "newcomer": 0.0}
+        return {**durations, "speech": 0.5, "faint": 20.0, "newcomer": 0.0}
 
     def classes(self) -> Iterator[str]:
         """SPEAKER_00, SPEAKER_01..."""
@@ -331,6 +334,7 @@ class PromptedSpeakerDiarization(Pipeline):
             min_speakers=minimum,
             max_speakers=maximum,
             audible=Audible(self.model.vocabulary, self.model.steps_per_position, self.speech, shortest),
+            faint=self.faint,
         )
 
     def _readings(self, settings: Settings) -> list[Settings]:

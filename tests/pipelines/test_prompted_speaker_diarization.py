@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pyannote.core import Segment
 from pyannote.database import ProtocolFile
@@ -384,6 +384,20 @@ def test_short_gaps_are_filled_and_short_turns_not_written():
     assert [(s, e) for s, e, _ in found(pipeline(audio(turns)))] == [(0, 200), (250, 255), (300, 400)]
     pipeline.instantiate({"min_duration_on": 0.2, "min_duration_off": 0.0, "prompt_duration": 2.0})
     assert all(end - start >= 10 for start, end, _ in found(pipeline(audio(turns))))
+
+
+@given(st.floats(0, 35), st.sampled_from([10.0, 20.0, 30.0]))
+def test_turns_much_fainter_than_their_speaker_are_left_out(fainter, faint):
+    turns = [Turn(0, 100, 0), Turn(110, 200, 1), Turn(210, 310, 0), Turn(330, 380, 0)]
+    file = audio(turns)
+    loud = file["waveform"].clone() * 40
+    loud[:, 110 * 320 : 200 * 320] /= 40  # who is faint all the time is somebody far away
+    loud[:, 330 * 320 :] *= 10 ** (-fainter / 20)
+    below_mean = fainter + 10 * np.log10((200 + 50 * 10 ** (-fainter / 10)) / 250)
+    assume(abs(below_mean - faint) > 0.1)
+    pipeline = make().instantiate({**make().default_parameters(), "faint": faint})
+    kept = turns if below_mean < faint else turns[:-1]
+    assert found(pipeline({**file, "waveform": loud})) == expected(kept)
 
 
 def test_hooks_metric_and_direction():
