@@ -112,10 +112,8 @@ class PromptedSpeakerDiarization(Pipeline):
                 raise ValueError(f"{name} must be at least 1; got {value}.")
         self.model = model.eval()
         self.calibration = Calibration.read(calibration or {})
-        self.chunk_duration = chunk_duration
-        self.step = step
-        self.batch_size = batch_size
-        self.beam, self.readings = beam, readings
+        self.chunk_duration, self.step = chunk_duration, step
+        self.batch_size, self.beam, self.readings = batch_size, beam, readings
         self.min_duration_on = Uniform(0.0, 0.5)
         self.min_duration_off = Uniform(0.0, 1.0)
         self.prompt_duration = Uniform(1.0, 5.0)
@@ -320,14 +318,13 @@ class PromptedSpeakerDiarization(Pipeline):
     ) -> Settings:
         minimum, maximum = speaker_bounds(num_speakers, min_speakers, max_speakers)
         grid = self.model.grid
-        longest = grid.num_steps if self.chunk_duration is None else grid.step(self.chunk_duration)
         shortest = max(grid.step(self.min_duration_on), 1)
         return Settings(
             vocabulary=self.model.vocabulary,
             grid=grid,
             sample_rate=SAMPLE_RATE,
             max_turns=self.model.hparams.max_turns,
-            longest=longest,
+            longest=grid.num_steps if self.chunk_duration is None else grid.step(self.chunk_duration),
             step=self.step,
             prompt_duration=self.prompt_duration,
             min_duration_steps=shortest,
