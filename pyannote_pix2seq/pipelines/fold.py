@@ -57,7 +57,7 @@ class Settings:
         In the file.
     audible : Audible
     faint : float
-        Turns that are fainter than their speaker by more are left out, in decibels.
+        How far turns may lie below the mean level of their speaker's turns in a chunk, in decibels.
     """
 
     vocabulary: Vocabulary

@@ -71,7 +71,7 @@ class PromptedSpeakerDiarization(Pipeline):
     speech : float
         Least probability of speech, by the frame head, inside of turns.
     faint : float
-        Turns that are fainter than all turns of their speaker in a chunk by more are not written, in decibels.
+        Turns are not written that lie further below the mean level of their speaker's turns in a chunk, in decibels.
     newcomer : float
         Added to the log-probability that a turn is by a speaker not heard before: below 0, fewer speakers are found.
 
