@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..vocabulary import Vocabulary
@@ -18,6 +19,11 @@ from .rules import SPEAKER, Listener, Mask, Rule, num_seen
 
 class State(Protocol):
     """What a model has read and written so far; never modified in place."""
+
+    @property
+    def spoken(self) -> Tensor:
+        """Running sum of voices: (batch, position + 1, feature)."""
+        ...
 
     def select(self: StateT, rows: Tensor, /) -> StateT:
         """The state of some rows of the batch, in the order given; a row may come more than once."""
@@ -53,10 +59,13 @@ class Decoded(NamedTuple):
         Tokens behind the command: forced ones included, `EOS` not.
     probabilities : list of float
         Probability of each token among those that the rules allowed; 1.0 where it was forced.
+    spoken : (position + 1, feature) array
+        Running sum of the voices in the window.
     """
 
     tokens: list[int]
     probabilities: list[float]
+    spoken: NDArray[np.float32]
 
 
 class Hypothesis(NamedTuple):
@@ -218,9 +227,10 @@ def _allowed(hypothesis: Hypothesis, rules: Sequence[Rule], forced: Sequence[int
     return allowed
 
 
-def _result(hypothesis: Hypothesis) -> Decoded:
+def _result(hypothesis: Hypothesis, read: State) -> Decoded:
     written = hypothesis.written
-    return Decoded(list(written), [math.exp(p) for p in hypothesis.log_probabilities[: len(written)]])
+    probabilities = [math.exp(p) for p in hypothesis.log_probabilities[: len(written)]]
+    return Decoded(list(written), probabilities, read.spoken[hypothesis.window].float().cpu().numpy())
 
 
 @torch.inference_mode()
@@ -294,7 +304,7 @@ def search(
         going_on = {h.window for _, h in grown if not h.finished}
         for _, h in grown:
             if h.window not in going_on:
-                results.setdefault(h.window, _result(h))  # the first one is the likeliest
+                results.setdefault(h.window, _result(h, read))  # the first one is the likeliest
         grown = [(row, h) for row, h in grown if h.window in going_on]
         if not grown:
             return [results[i] for i in range(len(waveforms))]

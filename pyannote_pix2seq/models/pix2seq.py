@@ -226,12 +226,13 @@ class Pix2Seq(Shippable):
         # a voice is heard best where nobody else talks: the probability of just one speaker, by the frame head
         logits = activity.float()
         alone = (F.logsigmoid(-logits).sum(-1, keepdim=True) + logits.logsumexp(-1, keepdim=True)).exp()
-        heard = torch.cat([self.heard(x).float(), alone * voices], -1).cumsum(1)
+        heard, spoken = (F.pad(t.cumsum(1), (0, 0, 1, 0)) for t in (self.heard(x).float(), alone * voices))
         return State(
             activity=activity,
             voices=voices,
             pointers=pointers[:, : len(self.vocabulary) - self.vocabulary.first_time],
-            heard=F.pad(heard, (0, 0, 1, 0)),
+            heard=heard,
+            spoken=spoken,
             cache=Cache(tuple(keys), tuple(values)),
             num_tokens=0,
             recent=torch.zeros(batch, 2, dtype=torch.long, device=x.device),
@@ -272,13 +273,12 @@ class Pix2Seq(Shippable):
         first = (start // steps).clamp(max=last - 1)
         stop = torch.maximum((end + steps - 1) // steps, first + 1).clamp(max=last)
         rows = torch.arange(tokens.shape[0], device=tokens.device)[:, None]
-        until = state.heard[rows, stop]
-        heard = (until - state.heard[rows, first])[..., : self.hparams.dimension] / (stop - first)[..., None]
+        heard = (state.heard[rows, stop] - state.heard[rows, first]) / (stop - first)[..., None]
         # turns come by their starts, so until the last of the ends before somebody else talks too: no place for a voice
         ended = torch.cat([state.ended[:, None], torch.where(slot == 2, end, 0)], 1).cummax(1).values
         alone = (ended[:, :-1] + steps - 1) // steps
         alone = torch.where((slot > 0) & (stop - alone >= self.ALONE), torch.maximum(alone, first), first)
-        voices = (until - state.heard[rows, alone])[..., self.hparams.dimension :]
+        voices = state.spoken[rows, stop] - state.spoken[rows, alone]
         # what each speaker sounded like so far: the sum over the turns that are named theirs
         speakers = torch.arange(self.vocabulary.num_speakers, device=tokens.device) + self.vocabulary.first_speaker
         theirs = (tokens[..., None] == speakers)[..., None] * voices[:, :, None]

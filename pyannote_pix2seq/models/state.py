@@ -22,8 +22,9 @@ class State:
     pointers : (batch, step, feature) Tensor
         What the time tokens are compared with, one for each step of the grid.
     heard : (batch, position + 1, feature) Tensor
-        Running sum over positions of what was heard, and of voices weighed by the probability that just one speaks, so
-        that a turn's mean and its voice cost two look-ups.
+        Running sum over positions of what was heard, so that a turn's mean costs two look-ups.
+    spoken : (batch, position + 1, feature) Tensor
+        Running sum of voices, weighed by the probability that just one speaks.
     cache : Cache
         Keys and values of audio and tokens.
     num_tokens : int
@@ -40,6 +41,7 @@ class State:
     voices: Tensor
     pointers: Tensor
     heard: Tensor
+    spoken: Tensor
     cache: Cache
     num_tokens: int
     recent: Tensor
@@ -53,6 +55,7 @@ class State:
             voices=self.voices[rows],
             pointers=self.pointers[rows],
             heard=self.heard[rows],
+            spoken=self.spoken[rows],
             cache=Cache(*(tuple(t[rows] for t in tensors) for tensors in self.cache)),
             num_tokens=self.num_tokens,
             recent=self.recent[rows],

@@ -1,15 +1,23 @@
-"""What is read once more: a chunk, when the file ended with too few speakers, or the whole file, once all are known."""
+"""What is read once more: a chunk, when the file ended with too few speakers, or the whole file, once all are known.
+
+And who spoke, which is decided once more when a file has ended.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from ..decoding.search import Decoded
 from ..prompts import SpeakerMemory, lay_out, remember
 from ..turns import Turn
-from .fold import Question, Settings, State, believe, make_window, turns_of
-from .stitching import ChunkTurns, free_label, in_file, labels_of
+from .chunking import Buffer
+from .fold import Question, Settings, State, believe, heard_in, make_window, turns_of
+from .regrouping import regroup
+from .stitching import ChunkTurns, FileTurn, free_label, in_file, labels_of
 
 
 def read_again(state: State, given: SpeakerMemory, settings: Settings) -> State | None:
@@ -36,6 +44,55 @@ def read_again(state: State, given: SpeakerMemory, settings: Settings) -> State 
         elif len(voice.clip):
             known = known.put(replace(voice, duration=0.0, last_heard=0))
     return State(known) if state.labels and len(known) <= settings.most_prompted else None
+
+
+def name_again(state: State, given: SpeakerMemory, blocks: Iterable[np.ndarray], settings: Settings) -> State:
+    """State at the end of a reading with its turns grouped once more, by the voices of all (see `regroup`).
+
+    Parameters
+    ----------
+    state : State
+    given : SpeakerMemory
+        Before the reading.
+    blocks : iterable of (sample,) array
+        The file once more: the clips of voices are chosen anew.
+    settings : Settings
+    """
+    turns = [turn for chunk in state.chunks for turn in chunk.turns]
+    if not turns:
+        return state
+    numbers = [state.labels.index(turn.label) for turn in turns]
+    heard = [sound for chunk in state.chunks for sound in chunk.heard]
+    groups = regroup(heard, numbers, settings.voices, settings.max_speakers).tolist()
+    names = _names(groups, turns, given.labels)
+    left = iter(names[group] for group in groups)
+    buffer, memory, chunks = Buffer(blocks), given, []
+    for chunk in state.chunks:
+        start, end = chunk.chunk.start * settings.step_samples, chunk.chunk.keep * settings.step_samples
+        buffer.drop(start - buffer.num_dropped)
+        renamed = tuple(turn._replace(label=next(left)) for turn in chunk.turns)
+        labels = tuple(dict.fromkeys(turn.label for turn in renamed))
+        own = [Turn(t.start - chunk.chunk.start, t.end - chunk.chunk.start, labels.index(t.label)) for t in renamed]
+        sure, samples = [turn.confidence for turn in renamed], buffer.peek(end - start)
+        centred = samples - samples.mean()
+        memory = remember(memory, centred, own, sure, labels, settings.grid, settings.sample_rate)
+        chunks.append(chunk._replace(turns=renamed))
+    return State(memory=memory, chunks=tuple(chunks), labels=labels_of(chunks))
+
+
+def _names(groups: Sequence[int], turns: Sequence[FileTurn], given: Collection[str]) -> dict[int, str]:
+    """What groups are called: given labels by who shares most steps with them, new ones in order of arrival."""
+    shared: Counter[tuple[int, str]] = Counter()
+    for group, turn in zip(groups, turns, strict=True):
+        shared[group, turn.label] += turn.end - turn.start
+    names: dict[int, str] = {}
+    for (group, label), _ in shared.most_common():
+        if label in given and group not in names and label not in names.values():
+            names[group] = label
+    for _, group in sorted(zip(turns, groups, strict=True)):
+        if group not in names:
+            names[group] = free_label({*given, *names.values()})
+    return names
 
 
 def ask_again(state: State, settings: Settings) -> tuple[Question, State] | None:
@@ -78,7 +135,8 @@ def answer_again(state: State, question: Question, decoded: Decoded | None, sett
     turns, confidences, num_newcomers = believe(turns, confidences, question, before.chunk, settings)
     names = _recognise(turns, len(question.prompt.labels), num_newcomers, before, candidate.newcomers, state)
     labels = [*question.prompt.labels, *names]
-    found = in_file(turns, confidences, labels, before.chunk)
+    heard = heard_in(turns, decoded, question.prompt, settings)
+    found = in_file(turns, confidences, labels, before.chunk, heard)
     chunks = (*state.chunks[: candidate.number], found, *state.chunks[candidate.number + 1 :])
     memory = state.memory
     for turn in before.turns:  # what they said in it is counted once

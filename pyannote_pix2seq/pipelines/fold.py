@@ -21,9 +21,10 @@ from ..decoding.rules import SPEAKER, Listener, Rule, window_rules
 from ..decoding.search import Decoded
 from ..prompts import Prompt, SpeakerMemory, capacity, prompt, remember, step_samples
 from ..tokens import decode, triplets
-from ..turns import TimeGrid, Turn
+from ..turns import TimeGrid, Turn, shift
 from ..vocabulary import Vocabulary
 from .chunking import Buffer, Chunk, next_chunk
+from .regrouping import Sound, sounds
 from .stitching import EDGE_GAP, ChunkTurns, continued, in_file, name_newcomers
 
 SILENCE = 1e-4  # -80 dB of full scale: what stays below holds no speech, and no model need be asked
@@ -58,6 +59,8 @@ class Settings:
     audible : Audible
     faint : float
         How far turns may lie below the mean level of their speaker's turns in a chunk, in decibels.
+    voices : float
+        How much voices count against names when turns are named once more.
     """
 
     vocabulary: Vocabulary
@@ -72,6 +75,7 @@ class Settings:
     max_speakers: int | None
     audible: Audible
     faint: float
+    voices: float
 
     @property
     def step_samples(self) -> int:
@@ -178,7 +182,7 @@ def answer(state: State, question: Question, decoded: Decoded | None, settings: 
     left = None if budget is None else budget - len(spoke - {*state.labels})
     names = name_newcomers(newcomers, known, taken, left, unprompted)
     labels = [*question.prompt.labels, *names]
-    found = in_file(turns, confidences, labels, chunk)
+    found = in_file(turns, confidences, labels, chunk, heard_in(turns, decoded, question.prompt, settings))
     speech, new = sum(t.end - t.start for t in turns), tuple(name for name in names if name not in state.labels)
     candidate = Candidate(len(state.chunks), question, speech, new)
     wanted = settings.min_speakers and turns
@@ -242,6 +246,14 @@ def turns_of(decoded: Decoded | None, prompts: Prompt, settings: Settings) -> tu
     turns = [Turn(turn.start - first, turn.end - first, turn.speaker) for turn in written]
     probabilities = np.reshape(decoded.probabilities[3 * num_prompted :], (-1, 3))
     return turns, probabilities[:, SPEAKER].tolist()
+
+
+def heard_in(turns: Sequence[Turn], decoded: Decoded | None, prompts: Prompt, settings: Settings) -> list[Sound]:
+    """What is heard of turns that are counted from the start of the chunk."""
+    if decoded is None:
+        return []
+    resolution = settings.grid.resolution
+    return sounds(shift(turns, prompts.first_step), decoded.spoken, settings.audible.steps_per_position, resolution)
 
 
 def believe(

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from pyannote.database import ProtocolFile
 
-from ..audio import Recording
+from ..audio import SAMPLE_RATE, Recording, Source, open_audio
 from ..decoding.search import Choose, Decoded, search
 from ..diarization import Diarization
 from ..prompts import SpeakerMemory
-from .again import answer_again, ask_again, read_again
+from .again import answer_again, ask_again, name_again, read_again
 from .chunking import Buffer
 from .confidence import Calibration
 from .fold import Question, Settings, State, answer, ask
@@ -32,7 +33,8 @@ class Job:
     audio : Recording or Buffer
     readings : sequence of Settings
         Of each time that a recording is read: chunks differ, and everybody is known after the first (see `read_again`).
-        What most of them found is the result (see `vote`).
+        With more than one, turns are named once more after each (see `name_again`); what most of them found is the
+        result (see `vote`).
     memory : SpeakerMemory
         Voices known before.
     hook : callable
@@ -112,6 +114,8 @@ class Job:
         """The first question of another reading, if there is to be one."""
         most = max((len(state.labels) for state in self._found), default=0)
         if len(self.state.labels) >= min(self.settings.min_speakers, most):  # otherwise somebody was lost
+            if len(self._readings) > 1 and isinstance(self._audio, Recording):
+                self.state = name_again(self.state, self._known, self._audio.blocks(), self.settings)
             self._found.append(self.state)
             left = len(self._found) < len(self._readings)
             another = read_again(self.state, self._known, self.settings) if left else None
@@ -160,6 +164,20 @@ class Failed:
     file: Any
     failure: Exception
     finished: ClassVar[bool] = True
+
+
+def prepared(file: Source, preprocessors: Mapping | None, preload: bool) -> Mapping:
+    """File as a mapping with its `uri`, its preprocessors, and its waveform where it is to be read beforehand."""
+    mapping: Mapping = file if isinstance(file, Mapping) else {"audio": file}
+    if "uri" not in mapping:
+        mapping = {**mapping, "uri": open_audio(file).uri}
+    if preprocessors is not None:
+        mapping = ProtocolFile(mapping, lazy=preprocessors)
+    if preload:
+        waveform = torch.from_numpy(open_audio(mapping).read())[None]
+        kept = {key: mapping[key] for key in mapping if key != "channel"}
+        mapping = {**kept, "waveform": waveform, "sample_rate": SAMPLE_RATE}
+    return mapping
 
 
 def tracked(files: Iterable[Any], progress: bool) -> Iterator[Any]:

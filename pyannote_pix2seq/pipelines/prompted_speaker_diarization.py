@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from pyannote.audio import Pipeline
 from pyannote.audio.pipelines.utils import get_model
-from pyannote.database import ProtocolFile
 from pyannote.metrics.diarization import DiarizationErrorRate
 from pyannote.pipeline.parameter import Uniform
 
@@ -25,7 +23,7 @@ from .chunking import Buffer
 from .confidence import Calibration
 from .enrolment import enrol
 from .fold import STEPS, Settings, counts, speaker_bounds
-from .job import Failed, Job, advance, tracked
+from .job import Failed, Job, advance, prepared, tracked
 
 OPTIONS = ("num_speakers", "min_speakers", "max_speakers", "speakers", "memory", "hook")
 
@@ -51,8 +49,9 @@ class PromptedSpeakerDiarization(Pipeline):
         Number of sequences kept while a chunk is decoded, which differ in who speaks.
     readings : int
         How often a file is read: after the first time with everybody known from the start, every second time in chunks
-        that overlap. Turns are what most readings agree on (see `voting.vote`). Streams are read once, and so are files
-        in which nobody is heard, or more voices than can be prompted together.
+        that overlap. After each, turns are named once more by all voices together (`regrouping.regroup`); the result is
+        what most readings agree on (`voting.vote`). Streams are read once and keep their first names; nothing is read
+        again where nobody is heard, or more voices than can be prompted together.
     calibration : mapping, optional
         Parameters of `Calibration`: what `pyannote-pix2seq calibrate` found for this model.
     token : str or bool, optional
@@ -72,6 +71,8 @@ class PromptedSpeakerDiarization(Pipeline):
         Least probability of speech, by the frame head, inside of turns.
     faint : float
         Turns are not written that lie further below the mean level of their speaker's turns in a chunk, in decibels.
+    voices : float
+        How much voices count against names when turns are named once more; at 0 names stay.
     newcomer : float
         Added to the log-probability that a turn is by a speaker not heard before: below 0, fewer speakers are found.
 
@@ -119,12 +120,13 @@ class PromptedSpeakerDiarization(Pipeline):
         self.prompt_duration = Uniform(1.0, 5.0)
         self.speech = Uniform(0.0, 1.0)
         self.faint = Uniform(10.0, 100.0)
+        self.voices = Uniform(0.0, 6.0)
         self.newcomer = Uniform(-6.0, 2.0)
         self.instantiate(self.default_parameters())
 
     def default_parameters(self) -> dict[str, float]:
         durations = {"min_duration_on": 0.0, "min_duration_off": 0.0, "prompt_duration": 3.0}
-        return {**durations, "speech": 0.5, "faint": 20.0, "newcomer": 0.0}
+        return {**durations, "speech": 0.5, "faint": 20.0, "voices": 2.25, "newcomer": 0.0}
 
     def classes(self) -> Iterator[str]:
         """SPEAKER_00, SPEAKER_01..."""
@@ -141,16 +143,7 @@ class PromptedSpeakerDiarization(Pipeline):
 
     def prepare_one(self, file: Source, preload: bool = False) -> Mapping:
         """File as a mapping with its `uri`, and with the preprocessors of the pipeline if it has any."""
-        prepared: Mapping = file if isinstance(file, Mapping) else {"audio": file}
-        if "uri" not in prepared:
-            prepared = {**prepared, "uri": open_audio(file).uri}
-        if hasattr(self, "preprocessors"):
-            prepared = ProtocolFile(prepared, lazy=self.preprocessors)
-        if preload:
-            waveform = torch.from_numpy(open_audio(prepared).read())[None]
-            kept = {key: prepared[key] for key in prepared if key != "channel"}
-            prepared = {**kept, "waveform": waveform, "sample_rate": SAMPLE_RATE}
-        return prepared
+        return prepared(file, getattr(self, "preprocessors", None), preload)
 
     def __call__(self, file: Any, preload: bool = False, **options: Any) -> Any:
         """Diarize one file, or each of a list.
@@ -179,8 +172,8 @@ class PromptedSpeakerDiarization(Pipeline):
         if unknown:
             raise ValueError(f"unknown option {', '.join(map(repr, unknown))}; options: {', '.join(known)}.")
         if not isinstance(file, list):
-            prepared = self.prepare_one(file, preload)
-            return self.apply(prepared, **{**(prepared.get("pipeline_kwargs") or {}), **options})
+            one = self.prepare_one(file, preload)
+            return self.apply(one, **{**(one.get("pipeline_kwargs") or {}), **options})
         files = [self.prepare_one(f, preload) for f in file]
         uris = [f["uri"] for f in files]
         twice = sorted({uri for uri in uris if uris.count(uri) > 1})
@@ -332,6 +325,7 @@ class PromptedSpeakerDiarization(Pipeline):
             max_speakers=maximum,
             audible=Audible(self.model.vocabulary, self.model.steps_per_position, self.speech, shortest),
             faint=self.faint,
+            voices=self.voices,
         )
 
     def _readings(self, settings: Settings) -> list[Settings]:

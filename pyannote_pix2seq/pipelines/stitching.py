@@ -15,6 +15,7 @@ from ..diarization import Diarization
 from ..prompts import SpeakerMemory
 from ..turns import TimeGrid, Turn
 from .chunking import Chunk
+from .regrouping import Sound
 
 EDGE_GAP = 0.1  # seconds: a turn cut by the edge of a chunk may have lost that much
 
@@ -33,6 +34,7 @@ class ChunkTurns(NamedTuple):
 
     chunk: Chunk
     turns: tuple[FileTurn, ...]
+    heard: tuple[Sound, ...]  # of each turn
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -189,15 +191,15 @@ def stitch(
     return diarization
 
 
-def in_file(turns: Sequence[Turn], confidences: Sequence[float], labels: Sequence[str], chunk: Chunk) -> ChunkTurns:
+def in_file(
+    turns: Sequence[Turn], confidences: Sequence[float], labels: Sequence[str], chunk: Chunk, heard: Sequence[Sound]
+) -> ChunkTurns:
     """Turns counted from the start of a chunk, named and counted from the start of the file."""
-    return ChunkTurns(
-        chunk,
-        tuple(
-            FileTurn(turn.start + chunk.start, turn.end + chunk.start, labels[turn.speaker], confidence)
-            for turn, confidence in zip(turns, confidences, strict=True)
-        ),
+    named = (
+        FileTurn(turn.start + chunk.start, turn.end + chunk.start, labels[turn.speaker], confidence)
+        for turn, confidence in zip(turns, confidences, strict=True)
     )
+    return ChunkTurns(chunk, tuple(named), tuple(heard))
 
 
 def _steps(seconds: float, grid: TimeGrid) -> int:

@@ -37,7 +37,7 @@ class Hearing(ToyModel):
 
 class Read(SimpleNamespace):
     def __init__(self, hidden, activity):
-        super().__init__(hidden=hidden, activity=activity)
+        super().__init__(hidden=hidden, activity=activity, spoken=hidden[:, None])
 
     def select(self, rows):
         return Read(self.hidden[rows], self.activity[rows])

@@ -63,7 +63,7 @@ def test_a_window_does_not_depend_on_the_others(choose, batch):
 def test_what_is_written_is_forced_or_allowed(choose, batch):
     _, _, rules, forced = batch
     for decoded, window_rules_, prompt in zip(search(*batch, choose=choose), rules, forced, strict=True):
-        tokens, probabilities = decoded
+        tokens, probabilities, _ = decoded
         assert tokens[: len(prompt)] == prompt
         assert probabilities[: len(prompt)] == [1.0] * len(prompt)
         assert len(tokens) == len(probabilities) and len(tokens) % 3 == 0
@@ -146,7 +146,7 @@ def test_probabilities_are_those_of_the_model_under_the_rules():
     model, waveforms, rules = ToyModel(V, seed=1), torch.ones(1, 1, 10), window_rules(V, max_turns=2)
     (decoded,) = search(model, waveforms, [rules])
     assert decoded.tokens
-    for i, (token, probability) in enumerate(zip(*decoded, strict=True)):
+    for i, (token, probability) in enumerate(zip(*decoded[:2], strict=True)):
         logits, _ = model.write(torch.tensor([[V.DIARIZE, *decoded.tokens[:i]]]), model.read(waveforms))
         allowed = np.ones(len(V), dtype=bool)
         for rule in rules:

@@ -11,6 +11,10 @@ from pyannote_pix2seq.vocabulary import Vocabulary
 class ToyState(NamedTuple):
     hidden: Tensor  # (batch, feature)
 
+    @property
+    def spoken(self) -> Tensor:
+        return self.hidden[:, None]
+
     def select(self, rows: Tensor) -> "ToyState":
         return ToyState(self.hidden[rows])
 

@@ -37,6 +37,11 @@ class OracleState:
     activity: Tensor  # (batch, position, speaker): logits; a position is a step
     num_tokens: int = 0
 
+    @property
+    def spoken(self) -> Tensor:
+        """A voice is its tone."""
+        return torch.nn.functional.pad((self.activity > 0).float().cumsum(1), (0, 0, 1, 0))
+
     def select(self, rows: Tensor) -> "OracleState":
         return OracleState(self.answers[rows], self.activity[rows], self.num_tokens)
 
