@@ -126,7 +126,7 @@ class PromptedSpeakerDiarization(Pipeline):
 
     def default_parameters(self) -> dict[str, float]:
         durations = {"min_duration_on": 0.0, "min_duration_off": 0.0, "prompt_duration": 3.0}
-        return {**durations, "speech": 0.5, "faint": 20.0, "voices": 2.25, "newcomer": 0.0}
+        return {**durations, "speech": 0.5, "faint": 20.0, "voices": 1.2, "newcomer": 0.0}
 
     def classes(self) -> Iterator[str]:
         """SPEAKER_00, SPEAKER_01..."""

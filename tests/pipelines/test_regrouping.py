@@ -17,7 +17,7 @@ from tests.pipelines.test_prompted_speaker_diarization import audio, expected, f
 from tests.strategies import any_turns
 
 FEATURES = 5
-STRENGTH = 2.25
+STRENGTH = 1.2
 
 
 def regroup(heard, labels, most=None):
