@@ -29,6 +29,11 @@ def partition(groups):
     return [list(groups).index(group) for group in groups]
 
 
+def numbered(labels):
+    """0, 1, 2... of which none is left out."""
+    return [sorted(set(labels)).index(label) for label in labels]
+
+
 @st.composite
 def heard_turns(draw, num_speakers=4, max_size=12):
     """Sounds of any voices, and labels 0, 1, 2... of which none is left out."""
@@ -37,7 +42,7 @@ def heard_turns(draw, num_speakers=4, max_size=12):
     seconds = draw(st.lists(st.floats(0.0, 8.0), min_size=size, max_size=size))
     heard = [Sound(rng.standard_normal(FEATURES).astype(np.float32), s) for s in seconds]
     labels = draw(st.lists(st.integers(0, num_speakers - 1), min_size=size, max_size=size))
-    return heard, [sorted(set(labels)).index(label) for label in labels]
+    return heard, numbered(labels)
 
 
 def of_distinct_speakers(speakers, seconds=2.0):
@@ -47,8 +52,7 @@ def of_distinct_speakers(speakers, seconds=2.0):
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=20), st.floats(0.1, 60.0))
 def test_labels_that_agree_with_the_voices_stay(speakers, seconds):
-    labels = partition(speakers)
-    labels = [sorted(set(labels)).index(label) for label in labels]
+    labels = numbered(speakers)
     assert partition(regroup(of_distinct_speakers(speakers, seconds), labels)) == partition(labels)
 
 
