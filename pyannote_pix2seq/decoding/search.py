@@ -128,14 +128,15 @@ class Weighed:
     Parameters
     ----------
     vocabulary : Vocabulary
-    newcomer : float
-        Added to the log-probability that a turn is by a speaker who has not been heard before.
+    newcomer : float or sequence of float
+        Added to the log-probability that a turn is by a speaker who has not been heard before: one for all windows, or
+        one for each.
     width : int
         Number of sequences kept: those whose speakers are likeliest.
     """
 
     vocabulary: Vocabulary
-    newcomer: float = 0.0
+    newcomer: float | Sequence[float] = 0.0
     width: int = 1
 
     def __call__(self, log_probabilities: Tensor, hypotheses: Sequence[Hypothesis]) -> list[tuple[int, int]]:
@@ -144,13 +145,12 @@ class Weighed:
             ends = scores[:, Vocabulary.EOS] > math.log(0.5)
             scores[:, Vocabulary.EOS] = scores[:, Vocabulary.EOS].masked_fill(~ends, -math.inf)
             return greedy(scores, hypotheses)
-        seen = [num_seen(hypothesis.written, self.vocabulary) for hypothesis in hypotheses]
-        for row, num in enumerate(seen):
-            scores[row, self.vocabulary.first_speaker + num : self.vocabulary.first_time] += self.newcomer
-        totals = [
-            sum(hypothesis.log_probabilities[SPEAKER::3]) + self.newcomer * num
-            for hypothesis, num in zip(hypotheses, seen, strict=True)
-        ]
+        totals = []
+        for row, hypothesis in enumerate(hypotheses):
+            num = num_seen(hypothesis.written, self.vocabulary)
+            newcomer = self.newcomer[hypothesis.window] if isinstance(self.newcomer, Sequence) else self.newcomer
+            scores[row, self.vocabulary.first_speaker + num : self.vocabulary.first_time] += newcomer
+            totals.append(sum(hypothesis.log_probabilities[SPEAKER::3]) + newcomer * num)
         return _likeliest(totals, scores, hypotheses, self.width)
 
 

@@ -91,6 +91,13 @@ class Job:
         """Seconds read so far."""
         return self._buffer.num_dropped / self.settings.sample_rate
 
+    @property
+    def short(self) -> bool:
+        """Whether all of the file is one chunk, and is read again: once only, it is read as a stream would be."""
+        if len(self._readings) == 1 or not isinstance(self._audio, Recording):
+            return False
+        return round(self._audio.duration / self.settings.grid.resolution) <= self.settings.longest
+
     def ask(self) -> Question | None:
         """What to decode next; None when the file is finished."""
         if not self._again:
@@ -142,15 +149,17 @@ class Job:
             self._hook("chunks", None, completed=total if self.finished else read, total=total)
 
 
-def advance(jobs: Sequence[Job], model: Any, choose: Choose) -> None:
-    """One more chunk of each; windows of equal length are decoded together."""
+def advance(jobs: Sequence[Job], model: Any, choice: Callable[[Sequence[Job]], Choose]) -> None:
+    """One more chunk of each; windows of equal length are decoded together, as `choice` says for their jobs."""
     asked = [(job, question) for job in jobs if (question := job.ask()) is not None]
+    deciding = [job for job, question in asked if question.window is not None]
     windows = [question.window for _, question in asked if question.window is not None]
     decoded: dict[int, Decoded] = {}
     for length in sorted({len(window.waveform) for window in windows}):
         rows = [row for row, window in enumerate(windows) if len(window.waveform) == length]
         sounds, rules, forced = zip(*(windows[row] for row in rows), strict=True)
         waveforms = torch.from_numpy(np.stack(sounds))[:, None]
+        choose = choice([deciding[row] for row in rows])
         decoded |= zip(rows, search(model, waveforms, rules, forced, choose), strict=True)
     in_turn = iter(sorted(decoded))
     for job, question in asked:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
@@ -75,6 +75,7 @@ class PromptedSpeakerDiarization(Pipeline):
         How much voices count against names when turns are named once more; at 0 names stay.
     newcomer : float
         Added to the log-probability that a turn is by a speaker not heard before: below 0, fewer speakers are found.
+        It does not count in files of one chunk: each chunk more is one more in which to take somebody for new.
 
     Usage
     -----
@@ -304,7 +305,11 @@ class PromptedSpeakerDiarization(Pipeline):
                 yield job.result(self.min_duration_off, self.calibration)
 
     def _advance(self, jobs: list[Job]) -> None:
-        advance(jobs, self.model, Weighed(self.model.vocabulary, self.newcomer, self.beam))
+        def choice(jobs: Sequence[Job]) -> Weighed:
+            newcomer = [0.0 if job.short else self.newcomer for job in jobs]
+            return Weighed(self.model.vocabulary, newcomer, self.beam)
+
+        advance(jobs, self.model, choice)
 
     def _settings(
         self, num_speakers: int | None = None, min_speakers: int | None = None, max_speakers: int | None = None

@@ -22,8 +22,7 @@ Groups = NDArray[np.int_]
 
 HALF = 2.0  # seconds: of a voice heard for so long, half of the variance is the speaker's
 STAY = 0.3  # what a turn costs that is not where most of its group were
-ANOTHER = 2.0  # what it costs to split a label
-WHILE = 60.0  # seconds: as a voice varies over minutes, labels with more than that cost more, in proportion
+CHOICE = 0.15  # what it costs to split a label, for each of its turns: more turns can be split in more ways
 NUM_SEEDS = 8  # longest turns of a label that are tried as the seeds of two
 
 
@@ -97,7 +96,7 @@ class _Grouping:
         self.direction = voices / np.maximum(np.linalg.norm(voices, axis=1, keepdims=True), 1e-9)
         self.pull = np.sqrt(self.weight * (1 + self.weight))[:, None] * self.direction
         self.most = len(self.labels) if most is None else most
-        self.strength, self.seconds = strength, seconds
+        self.strength = strength
         # all that a group needs to know of its turns can be summed
         self.facts = np.hstack([self.pull, self.weight[:, None], np.eye(self.labels.max() + 1)[self.labels]])
 
@@ -144,7 +143,6 @@ class _Grouping:
         """Ways to split one group in two, and what is gained."""
         for group in range(groups.max() + 1):
             members = np.flatnonzero(groups == group)
-            cost = ANOTHER * max(self.seconds[members].sum() / WHILE, 1.0)
             whole = self.worth(self.facts[members].sum(0))
             seeds = members[np.argsort(-self.weight[members], kind="stable")[:NUM_SEEDS]]
             for pair in combinations(seeds, 2):
@@ -159,4 +157,4 @@ class _Grouping:
                     parts = np.stack([self.facts[members[side]].sum(0) for side in (~second, second)])
                     new = groups.copy()
                     new[members[second]] = groups.max() + 1
-                    yield float(self.worth(parts).sum() - whole - cost), new
+                    yield float(self.worth(parts).sum() - whole - CHOICE * len(members)), new

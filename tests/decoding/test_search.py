@@ -112,6 +112,8 @@ def test_newcomers_are_welcome_or_not(batch):
             known = {turn.speaker for turn in turns[:i]}
             talking = {turn.speaker for turn in turns[:i] if turn.end > turns[i].start}
             assert turns[i].speaker in known or talking == known
+    odds = [-1e3, 1e3, 0.0, 1e3][: len(rules)]  # for each window its own
+    assert written(odds) == [written(newcomer)[i] for i, newcomer in enumerate(odds)]
 
 
 @given(seed=st.integers(0, 50), newcomer=st.sampled_from([-1.0, 0.0, 2.0]))

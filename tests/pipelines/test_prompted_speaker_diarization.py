@@ -386,6 +386,16 @@ def test_short_gaps_are_filled_and_short_turns_not_written():
     assert all(end - start >= 10 for start, end, _ in found(pipeline(audio(turns))))
 
 
+@pytest.mark.parametrize(
+    ("num_steps", "readings", "num_speakers"),
+    [(600, 2, 2), (601, 2, 1), (600, 1, 1)],  # a window has 600; once only is as a stream, whose end is not known
+)
+def test_newcomers_are_doubted_where_there_is_more_than_one_chunk(num_steps, readings, num_speakers):
+    pipeline = make(readings=readings).instantiate({**make().default_parameters(), "voices": 0.0})
+    pipeline.newcomer = -1e3
+    assert len(pipeline(audio([Turn(0, 100, 0), Turn(110, 200, 1)], num_steps)).labels()) == num_speakers
+
+
 @given(st.floats(0, 35), st.sampled_from([10.0, 20.0, 30.0]))
 def test_turns_much_fainter_than_their_speaker_are_left_out(fainter, faint):
     turns = [Turn(0, 100, 0), Turn(110, 200, 1), Turn(210, 310, 0), Turn(330, 380, 0)]

@@ -64,6 +64,16 @@ def test_voices_are_told_apart_whatever_they_were_called(speakers, labels):
     assert len(set(regroup(heard, [0] * 12, most=2).tolist())) == 2
 
 
+@pytest.mark.parametrize("num_turns", [10, 30, 100])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_voice_that_changes_slowly_stays_one(num_turns, seed):
+    rng = np.random.default_rng(seed)
+    speaker, *noise = rng.standard_normal((2 * num_turns + 1, 64)).astype(np.float32)
+    voices = speaker + noise[:num_turns] + 0.1 * np.cumsum(noise[num_turns:], 0)
+    heard = [Sound(voice, seconds) for voice, seconds in zip(voices, rng.uniform(0.5, 4.0, num_turns), strict=True)]
+    assert set(regroup(heard, [0] * num_turns).tolist()) == {0}
+
+
 @given(heard_turns(), st.integers(1, 6))
 def test_it_never_gets_worse_and_no_label_is_lost(turns, most):
     heard, labels = turns
