@@ -93,7 +93,7 @@ class Job:
 
     @property
     def short(self) -> bool:
-        """Whether all of the file is one chunk, and is read again: once only, it is read as a stream would be."""
+        """Whether all of the file is one chunk, and is read again: what is read once is read as a stream would be."""
         if len(self._readings) == 1 or not isinstance(self._audio, Recording):
             return False
         return round(self._audio.duration / self.settings.grid.resolution) <= self.settings.longest

@@ -74,8 +74,8 @@ class PromptedSpeakerDiarization(Pipeline):
     voices : float
         How much voices count against names when turns are named once more; at 0 names stay.
     newcomer : float
-        Added to the log-probability that a turn is by a speaker not heard before: below 0, fewer speakers are found.
-        It does not count in files of one chunk: each chunk more is one more in which to take somebody for new.
+        Added to the log-probability that a turn is by a speaker not heard before: below 0, fewer speakers are found,
+        but in files of one chunk that are read again: each chunk more is another one in which to take somebody for new.
 
     Usage
     -----
@@ -306,7 +306,7 @@ class PromptedSpeakerDiarization(Pipeline):
 
     def _advance(self, jobs: list[Job]) -> None:
         def choice(jobs: Sequence[Job]) -> Weighed:
-            newcomer = [0.0 if job.short else self.newcomer for job in jobs]
+            newcomer = [max(self.newcomer, 0.0) if job.short else self.newcomer for job in jobs]
             return Weighed(self.model.vocabulary, newcomer, self.beam)
 
         advance(jobs, self.model, choice)
