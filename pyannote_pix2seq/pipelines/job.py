@@ -152,14 +152,13 @@ class Job:
 def advance(jobs: Sequence[Job], model: Any, choice: Callable[[Sequence[Job]], Choose]) -> None:
     """One more chunk of each; windows of equal length are decoded together, as `choice` says for their jobs."""
     asked = [(job, question) for job in jobs if (question := job.ask()) is not None]
-    deciding = [job for job, question in asked if question.window is not None]
-    windows = [question.window for _, question in asked if question.window is not None]
+    windows = [(job, question.window) for job, question in asked if question.window is not None]
     decoded: dict[int, Decoded] = {}
-    for length in sorted({len(window.waveform) for window in windows}):
-        rows = [row for row, window in enumerate(windows) if len(window.waveform) == length]
-        sounds, rules, forced = zip(*(windows[row] for row in rows), strict=True)
+    for length in sorted({len(window.waveform) for _, window in windows}):
+        rows = [row for row, (_, window) in enumerate(windows) if len(window.waveform) == length]
+        sounds, rules, forced = zip(*(windows[row][1] for row in rows), strict=True)
         waveforms = torch.from_numpy(np.stack(sounds))[:, None]
-        choose = choice([deciding[row] for row in rows])
+        choose = choice([windows[row][0] for row in rows])
         decoded |= zip(rows, search(model, waveforms, rules, forced, choose), strict=True)
     in_turn = iter(sorted(decoded))
     for job, question in asked:

@@ -305,8 +305,8 @@ class PromptedSpeakerDiarization(Pipeline):
                 yield job.result(self.min_duration_off, self.calibration)
 
     def _advance(self, jobs: list[Job]) -> None:
-        def choice(jobs: Sequence[Job]) -> Weighed:
-            newcomer = [max(self.newcomer, 0.0) if job.short else self.newcomer for job in jobs]
+        def choice(together: Sequence[Job]) -> Weighed:
+            newcomer = [max(self.newcomer, 0.0) if job.short else self.newcomer for job in together]
             return Weighed(self.model.vocabulary, newcomer, self.beam)
 
         advance(jobs, self.model, choice)

@@ -23,6 +23,7 @@ Groups = NDArray[np.int_]
 HALF = 2.0  # seconds: of a voice heard for so long, half of the variance is the speaker's
 STAY = 0.3  # what a turn costs that is not where most of its group were
 CHOICE = 0.15  # what it costs to split a label, for each of its turns: more turns can be split in more ways
+ROUNDING = 1e-9  # what gains no more is not worth a change
 NUM_SEEDS = 8  # longest turns of a label that are tried as the seeds of two
 
 
@@ -115,7 +116,7 @@ class _Grouping:
                 pass
             splits = self._splits(groups) if groups.max() + 1 < self.most else iter(())
             gain, new = max(splits, key=lambda split: split[0], default=(0.0, groups))
-            if gain <= 0:
+            if gain <= ROUNDING:
                 return groups
             groups = new
 
@@ -132,7 +133,7 @@ class _Grouping:
             without[old] -= facts
             gains = self.worth(without + facts) - self.worth(without)
             new = int(gains.argmax())
-            if gains[new] > gains[old] + 1e-9:
+            if gains[new] > gains[old] + ROUNDING:
                 groups[i], moved = new, True
                 sums = without
                 sums[new] += facts
