@@ -2,11 +2,12 @@
 
 from copy import deepcopy
 
+import pytest
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from pyannote_pix2seq.cli.muon import Muon, between_layers
+from pyannote_pix2seq.cli.muon import Muon, Orthogonal, between_layers, fast
 from pyannote_pix2seq.cli.optimization import parameter_groups
 
 
@@ -61,3 +62,35 @@ def test_a_schedule_moves_both_rates_and_a_resumed_optimizer_goes_on_exactly():
         step(again, resumed, n)
     for p, q in zip(model.parameters(), again.parameters(), strict=True):
         assert torch.equal(p, q)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_matrices_move_as_by_the_muon_of_torch_in_either_precision(monkeypatch, precision):
+    monkeypatch.setattr("pyannote_pix2seq.cli.muon.fast", lambda device: precision)
+    torch.manual_seed(0)
+    ours = [nn.Parameter(torch.randn(*shape)) for shape in [(12, 8), (8, 12), (10, 10)]]
+    theirs = [nn.Parameter(p.detach().clone()) for p in ours]
+    given = {"lr": 0.02, "weight_decay": 0.05, "momentum": 0.95}
+    optimizers = (
+        Orthogonal([{"params": ours}], **given),
+        torch.optim.Muon(theirs, **given, adjust_lr_fn="match_rms_adamw"),
+    )
+    start = [p.detach().clone() for p in ours]
+    for _ in range(3):
+        for p, q in zip(ours, theirs, strict=True):
+            p.grad = torch.randn_like(p)
+            q.grad = p.grad.clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    for p, q, before in zip(ours, theirs, start, strict=True):
+        moved, expected = p.detach() - before, q.detach() - before
+        assert (moved - expected).norm() < 0.03 * expected.norm()  # bfloat16 has eight bits
+
+
+@pytest.mark.parametrize(
+    ("capability", "precision"), [("AVX2", torch.float32), ("DEFAULT", torch.float32), ("AVX512", torch.bfloat16)]
+)
+def test_bfloat16_is_for_machines_that_are_fast_at_it(monkeypatch, capability, precision):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    assert fast(torch.device("cpu")) == precision
+    assert fast(torch.device("cuda")) == torch.bfloat16
