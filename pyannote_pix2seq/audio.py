@@ -17,6 +17,8 @@ SAMPLE_RATE = 16000  # Hz
 READABLE = "WAV, FLAC, OGG, Opus, MP3, AIFF, AU, CAF or W64"
 SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".au", ".caf", ".w64"})
 
+MOST_CHANNELS = 64  # more of them than samples: (sample, channel), which would be averaged away
+
 _READ = 1 << 16  # frames decoded at a time: 1.4 s at 44.1 kHz
 # in libsndfile's log of a header: more bytes promised than there are
 _CUT = re.compile(r"^ *(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
@@ -90,7 +92,7 @@ def open_audio(source: Source) -> Recording:
         If it is not audio, or damaged; the message names the file and the reason.
     """
     if isinstance(source, tuple):
-        return _open_part(*source)
+        return _open_part(source)
     if not isinstance(source, Mapping):
         source = {"audio": source}
     if "waveform" in source:
@@ -106,11 +108,11 @@ def mixed(blocks: Iterable[np.ndarray], name: str) -> Iterator[np.ndarray]:
     Raises
     ------
     ValueError
-        If they are not floating point.
+        If they are not floating point, or (sample, channel).
     """
     for block in blocks:
         block = np.atleast_2d(block)
-        _check_floating(block, f"{name}: blocks")
+        _check_samples(block, f"{name}: blocks")
         yield block.mean(axis=0)
 
 
@@ -175,13 +177,13 @@ def _join(blocks: list[np.ndarray]) -> np.ndarray:
     return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
 
 
-def _open_part(path: str | Path, segment: Segment) -> Recording:
+def _open_part(source: tuple) -> Recording:
     """Part of a file. Read from the file's start, so that the samples are those of the whole file."""
-    if not isinstance(segment, Segment):
-        raise ValueError(f"a part of a file is (path, Segment(start, end)); got ({path!r}, {segment!r}).")
+    if len(source) != 2 or not isinstance(source[1], Segment):
+        raise ValueError(f"a part of a file is (path, Segment(start, end)); got {source!r}.")
+    path, segment = source
     whole = open_audio(path)
-    start, end = (max(round(t * SAMPLE_RATE), 0) for t in segment)
-    start, end = min(start, whole.num_samples), min(end, whole.num_samples)
+    start, end = (round(min(max(t * SAMPLE_RATE, 0), whole.num_samples)) for t in segment)
 
     def native() -> Iterator[np.ndarray]:
         position = 0
@@ -191,7 +193,8 @@ def _open_part(path: str | Path, segment: Segment) -> Recording:
             if position >= end:
                 return
 
-    return Recording(f"{whole.name} {segment}", whole.uri, max(end - start, 0), native, SAMPLE_RATE)
+    name = f"{whole.name} from {start / SAMPLE_RATE:.3f} to {end / SAMPLE_RATE:.3f} s"
+    return Recording(name, whole.uri, max(end - start, 0), native, SAMPLE_RATE)
 
 
 def _open_waveform(source: Mapping[str, Any]) -> Recording:
@@ -205,7 +208,7 @@ def _open_waveform(source: Mapping[str, Any]) -> Recording:
     waveform = np.asarray(waveform)
     if waveform.ndim != 2:
         raise ValueError(f"{uri}: 'waveform' must be (channel, sample); got shape {waveform.shape}.")
-    _check_floating(waveform, f"{uri}: 'waveform'")
+    _check_samples(waveform, f"{uri}: 'waveform'")
     mix = _mixer(uri, waveform.shape[0], source.get("channel"))
 
     def native() -> Iterator[np.ndarray]:
@@ -221,7 +224,7 @@ def _open_file(source: Mapping[str, Any]) -> Recording:
         name, stem = str(audio), Path(audio).stem
         _check_path(Path(audio))
     elif hasattr(audio, "read") and hasattr(audio, "seek"):
-        name = stem = str(getattr(audio, "name", "stream"))
+        stem = Path(name := str(getattr(audio, "name", "stream"))).stem
     else:
         raise ValueError(f"audio must be a path, a file object or a mapping; got {type(audio).__name__}.")
 
@@ -249,7 +252,9 @@ def _open_file(source: Mapping[str, Any]) -> Recording:
     return Recording(name, str(source.get("uri") or stem), resampled_length(num_frames, rate), native, rate)
 
 
-def _check_floating(samples: np.ndarray, what: str) -> None:
+def _check_samples(samples: np.ndarray, what: str) -> None:
+    if samples.shape[0] > max(samples.shape[1], MOST_CHANNELS):
+        raise ValueError(f"{what} must be (channel, sample), not the other way round; got shape {samples.shape}.")
     if not np.issubdtype(samples.dtype, np.floating):
         raise ValueError(f"{what} must be floating point, full scale at 1.0; got {samples.dtype}.")
 
@@ -273,6 +278,8 @@ def _sound_file(audio: str | Path | BinaryIO, name: str) -> soundfile.SoundFile:
         if Path(name).suffix.lower() in (".m4a", ".aac", ".mp4", ".wma", ".webm", ".mkv"):
             reason = f"ffmpeg -i {shlex.quote(name)} {shlex.quote(Path(name).stem)}.flac converts it"
         raise ValueError(f"{name}: cannot be read as {READABLE} ({reason}).") from None
+    except TypeError:  # headerless: the sound library wants to be told what is in it
+        raise ValueError(f"{name}: cannot be read as {READABLE} (it has no header).") from None
 
 
 def _damaged(name: str, seconds: float, reason: str) -> ValueError:

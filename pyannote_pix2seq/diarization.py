@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from itertools import count, islice
 from typing import Any, TextIO
 
 from pyannote.core import Annotation, Segment
+from pyannote.core.utils.generators import int_generator, string_generator
 from pyannote.core.utils.types import LabelGenerator, TrackName
 
 from .prompts import SpeakerMemory
@@ -39,6 +41,10 @@ class Diarization(Annotation):
     def speaker_diarization(self) -> Diarization:
         """Itself."""
         return self
+
+    @property
+    def speaker_embeddings(self) -> None:
+        """None: voices are heard anew in each file, by what `memory` keeps of them."""
 
     @property
     def exclusive_speaker_diarization(self) -> Diarization:
@@ -105,6 +111,42 @@ class Diarization(Annotation):
 
     def subset(self, *args: Any, **kwargs: Any) -> Diarization:
         return self._with_what_is_known(super().subset(*args, **kwargs))
+
+    def relabel_tracks(self, *args: Any, **kwargs: Any) -> Diarization:
+        relabeled = super().relabel_tracks(*args, **kwargs)
+        relabeled.confidence = dict(self.confidence)
+        return relabeled  # its labels are not those of the voices any more
+
+    def rename_tracks(self, generator: LabelGenerator = "string") -> Diarization:
+        tracks = [track for _, track in self.itertracks()]
+        endless = {"string": string_generator, "int": int_generator}
+        names = list(islice(endless[generator]() if isinstance(generator, str) else generator, len(tracks)))
+        renamed = super().rename_tracks(iter(names))
+        renamed.confidence = {
+            name: self.confidence[track] for name, track in zip(names, tracks, strict=True) if track in self.confidence
+        }
+        renamed.memory = self.memory
+        return renamed
+
+    def update(self, annotation: Annotation, copy: bool = False) -> Diarization:
+        """As in `Annotation`, but a track called like another turn here gets a new name, to keep its confidence.
+
+        Voices that are not known here come along.
+        """
+        updated = self.copy() if copy else self
+        confidence, memory = getattr(annotation, "confidence", {}), getattr(annotation, "memory", SpeakerMemory())
+        places = {track: segment for segment, track in updated.itertracks()}
+        for segment, track, label in list(annotation.itertracks(yield_label=True)):
+            taken = places.get(track, segment) != segment
+            name = next(free for free in count(len(places)) if free not in places) if taken else track
+            updated[segment, name], places[name] = label, segment
+            updated.confidence.pop(name, None)
+            if track in confidence:
+                updated.confidence[name] = confidence[track]
+        for voice in memory.voices:
+            if voice.label not in updated.memory.labels:
+                updated.memory = updated.memory.put(voice)
+        return updated
 
     def rename_labels(
         self, mapping: dict | None = None, generator: LabelGenerator = "string", copy: bool = True

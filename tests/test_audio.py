@@ -143,6 +143,17 @@ def test_what_is_not_audio_is_named(tmp_path):
         open_audio({"uri": "a"})
     with pytest.raises(ValueError, match="path, a file object or a mapping; got int"):
         open_audio(3)
+    (tmp_path / "a.raw").write_bytes(bytes(800))
+    with pytest.raises(ValueError, match="a.raw: cannot be read as WAV.*no header"):
+        open_audio(tmp_path / "a.raw")
+    with pytest.raises(ValueError, match="a part of a file is .path, Segment"):
+        open_audio(("a.wav", 3, 9))
+
+
+def test_a_part_may_be_open_ended(tmp_path):
+    path = write(tmp_path / "a.wav", tone(SAMPLE_RATE), SAMPLE_RATE)
+    rest = open_audio((path, Segment(0.5, float("inf")))).read()
+    np.testing.assert_array_equal(rest, open_audio(path).read()[SAMPLE_RATE // 2 :])
 
 
 @pytest.mark.parametrize("suffix", list(FORMATS))

@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -38,11 +39,19 @@ def calls(draw):
     return make(turns)
 
 
+def turns(diarization):
+    return [
+        (segment.start, segment.end, label, diarization.confidence[track])
+        for segment, track, label in diarization.itertracks(yield_label=True)
+    ]
+
+
 def test_it_is_an_annotation_with_the_attributes_of_the_stock_output():
     diarization = make(CALL)
     assert isinstance(diarization, Annotation)
     assert diarization.speaker_diarization is diarization
     assert diarization.exclusive_speaker_diarization.labels() == ["A", "B"]
+    assert {field.name for field in fields(DiarizeOutput)} <= {*dir(diarization)}
     assert Diarization() == Annotation() and not Diarization().confidence and not len(Diarization().memory)
 
 
@@ -109,6 +118,27 @@ def test_renaming_labels_renames_voices(mapping, copy):
     assert (renamed is diarization) == (not copy)
     assert sorted(renamed.memory.labels) == sorted(renamed.labels())
     assert sorted(renamed.confidence) == [0, 1, 2, 3, 4]
+
+
+@given(calls(), st.sampled_from(["string", "int", "names"]))
+def test_renaming_tracks_keeps_what_is_known(diarization, generator):
+    names = (f"turn {number}" for number in range(10)) if generator == "names" else generator
+    renamed = diarization.rename_tracks(names)
+    assert len(renamed.memory) == len(diarization.memory)
+    assert sorted(turns(renamed)) == sorted(turns(diarization))
+    relabeled = diarization.relabel_tracks()
+    assert relabeled.confidence == diarization.confidence and not relabeled.memory.labels
+
+
+@given(calls(), calls(), st.booleans())
+def test_an_update_brings_turns_with_their_confidence_and_voices(here, there, copy):
+    coming = {*there.itertracks()}  # a turn of the same time and name is replaced
+    kept = [turn for turn, place in zip(turns(here), here.itertracks(), strict=True) if place not in coming]
+    voices = {*here.memory.labels, *there.memory.labels}
+    both = here.update(there, copy=copy)
+    assert (both is here) == (not copy)
+    assert sorted(turns(both)) == sorted(kept + turns(there))
+    assert {*both.memory.labels} == voices
 
 
 def test_rttm_survives_spaces():

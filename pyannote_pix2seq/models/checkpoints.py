@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,15 @@ from typing import Any
 import torch
 from pyannote.audio import Model
 from pyannote.audio.core.task import Problem, Resolution, Specifications
+from pyannote.audio.pipelines.utils import get_model
 
 from .pix2seq import SequenceSpecifications
+from .weights import STUB, WEIGHTS, load
 
 TRUSTED = ("pyannote_pix2seq", "pyannote.audio")  # packages whose models may be made
 # what pyannote pickles into checkpoints beside tensors and plain Python
 SAFE = [Problem, Resolution, Specifications, SequenceSpecifications]
+WHERE = ("checkpoint", "subfolder", "revision", "token", "cache_dir", "map_location", "strict")
 NOT_OF_THE_MODEL = ("validation_metric.", "tagging_metric.", "loss_func.")
 
 
@@ -76,3 +80,33 @@ def load_checkpoint(path: str | Path) -> Model:
             f"{path}: does not fit {module}.{name} of this version ({' '.join(str(error).split())[:200]})."
         ) from None
     return model.eval()
+
+
+def open_model(source: Any, token: str | bool | None = None, cache_dir: str | Path | None = None) -> Model:
+    """Model, in evaluation mode, of what a `config.yaml` may name; what lies on disk runs no code of its own.
+
+    Parameters
+    ----------
+    source : Model, str, Path or mapping
+        A checkpoint, the folder of a model, a name on the Hugging Face hub, or a mapping of arguments of
+        `Model.from_pretrained`.
+    token, cache_dir
+        For the hub.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        See `load_checkpoint` and `weights.load`.
+    """
+    if isinstance(source, Model):
+        return source.eval()
+    given = dict(source) if isinstance(source, Mapping) else {"checkpoint": source}
+    if "checkpoint" not in given:
+        raise ValueError(f"model: names no checkpoint; got {', '.join(map(repr, given)) or 'nothing'}.")
+    path = Path(given["checkpoint"]) / (given.get("subfolder") or "")
+    if not path.exists():
+        return get_model(given if isinstance(source, Mapping) else str(source), token, cache_dir)
+    if unknown := given.keys() - WHERE:
+        raise ValueError(f"model: unknown parameter {', '.join(sorted(unknown))}; known ones: {', '.join(WHERE)}.")
+    model = load(path) if (path / WEIGHTS).is_file() else load_checkpoint(path / STUB if path.is_dir() else path)
+    return model.to(given.get("map_location") or "cpu")

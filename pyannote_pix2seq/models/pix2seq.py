@@ -14,6 +14,7 @@ from pyannote.audio.core.task import Problem, Resolution, Specifications, Task
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..audio import SAMPLE_RATE
 from ..decoding.rules import window_rules
 from ..decoding.search import search
 from ..features import front_end as make_front_end
@@ -55,7 +56,9 @@ class Pix2Seq(Shippable):
 
     Parameters
     ----------
-    sample_rate, num_channels : int
+    sample_rate : int
+        16000: mixtures and prompts are.
+    num_channels : int
     task : Task, optional
     duration : float
         Longest window, in seconds.
@@ -90,7 +93,7 @@ class Pix2Seq(Shippable):
 
     def __init__(
         self,
-        sample_rate: int = 16000,
+        sample_rate: int = SAMPLE_RATE,
         num_channels: int = 1,
         task: Task | None = None,
         duration: float = 30.0,
@@ -113,6 +116,8 @@ class Pix2Seq(Shippable):
                 "voices come before frames, and frames before the last layer: voice_layer <= frame_layer < num_layers; "
                 f"got voice_layer={voice_layer}, frame_layer={frame_layer}, num_layers={num_layers}."
             )
+        if sample_rate != SAMPLE_RATE:
+            raise ValueError(f"Pix2Seq hears audio at {SAMPLE_RATE} Hz; got sample_rate={sample_rate}.")
         super().__init__(sample_rate=sample_rate, num_channels=num_channels, task=task)
         self.save_hyperparameters(
             "duration", "num_steps", "num_speakers", "max_turns", "front_end", "front_end_parameters",

@@ -32,11 +32,26 @@ class Shippable(Model):
 
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> Model:
-        """Load a Lightning checkpoint, or the folder in which the stub of `save` lies."""
-        folder = Path(checkpoint_path).parent if isinstance(checkpoint_path, str | Path) else None
-        if folder is not None and Path(checkpoint_path).name == STUB and (folder / WEIGHTS).exists():
-            return load(folder)
-        return super().load_from_checkpoint(checkpoint_path, *args, **kwargs)
+        """Load a Lightning checkpoint, or the folder in which the stub of `save` lies.
+
+        Raises
+        ------
+        ValueError
+            If there is a stub without its weights, as after a download of that one file.
+        """
+        path = Path(checkpoint_path) if isinstance(checkpoint_path, str | Path) else None
+        if path is None or path.name != STUB or not (path.parent / WEIGHTS).exists():
+            try:
+                return super().load_from_checkpoint(checkpoint_path, *args, **kwargs)
+            except KeyError:  # what Lightning leaves in a checkpoint
+                raise ValueError(
+                    f"{checkpoint_path} holds no weights and has no {WEIGHTS} beside it: download all of the "
+                    "repository (huggingface_hub.snapshot_download does), and give its folder."
+                ) from None
+        where = kwargs.pop("map_location", None)
+        overrides = {name: value for name, value in kwargs.items() if name not in ("strict", "weights_only")}
+        model = load(path.parent, **overrides)
+        return model.to(where) if isinstance(where, str | torch.device) else model
 
 
 def save(model: Model, folder: str | Path) -> None:
@@ -59,7 +74,10 @@ def save(model: Model, folder: str | Path) -> None:
             "problem": specifications.problem.name,
             "resolution": specifications.resolution.name,
             "duration": float(specifications.duration),
+            "min_duration": _plain(specifications.min_duration),
+            "warm_up": _plain(specifications.warm_up),
             "classes": list(specifications.classes or []) or None,
+            "powerset_max_classes": specifications.powerset_max_classes,
             "permutation_invariant": bool(specifications.permutation_invariant),
         },
         "versions": {name: version(name) for name in ("pyannote.audio", "pyannote-pix2seq")},
@@ -84,8 +102,14 @@ def save(model: Model, folder: str | Path) -> None:
         torch.save(stub, path)
 
 
-def load(folder: str | Path) -> Model:
+def load(folder: str | Path, **overrides: Any) -> Model:
     """Model from a folder written by `save`, in evaluation mode.
+
+    Parameters
+    ----------
+    folder : str or Path
+    **overrides
+        Parameters of the model that replace those in the folder.
 
     Raises
     ------
@@ -105,7 +129,7 @@ def load(folder: str | Path) -> Model:
         module, _, name = str(config["name"]).rpartition(".")
         if module.split(".")[0] != PACKAGE:
             raise ValueError(f"{str(folder / CONFIG)!r} names {config['name']!r}, which is not a model of {PACKAGE}.")
-        model = getattr(import_module(module), name)(**config["params"])
+        model = getattr(import_module(module), name)(**{**config["params"], **overrides})
         told = config["specifications"]
         model.specifications = _specifications(model, told)
     except (KeyError, TypeError, AttributeError, ImportError) as error:

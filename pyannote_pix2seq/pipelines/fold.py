@@ -9,9 +9,9 @@ Offline and live use are the same fold. Time is counted in grid steps from the s
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -103,11 +103,6 @@ def speaker_bounds(num: int | None, least: int | None, most: int | None) -> tupl
     if least is not None and most is not None and least > most:
         raise ValueError(f"min_speakers={least} is more than max_speakers={most}.")
     return num or least or 0, num or most
-
-
-def counts(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the options that bound the number of speakers."""
-    return {name: options[name] for name in ("num_speakers", "min_speakers", "max_speakers") if name in options}
 
 
 class Window(NamedTuple):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from pyannote.database import ProtocolFile
 
-from ..audio import SAMPLE_RATE, Recording, Source, open_audio
+from ..audio import Recording
 from ..decoding.search import Choose, Decoded, search
 from ..diarization import Diarization
 from ..prompts import SpeakerMemory
@@ -172,27 +171,3 @@ class Failed:
     file: Any
     failure: Exception
     finished: ClassVar[bool] = True
-
-
-def prepared(file: Source, preprocessors: Mapping | None, preload: bool) -> Mapping:
-    """File as a mapping with its `uri`, its preprocessors, and its waveform where it is to be read beforehand."""
-    mapping: Mapping = file if isinstance(file, Mapping) else {"audio": file}
-    if "uri" not in mapping:
-        mapping = {**mapping, "uri": open_audio(file).uri}
-    if preprocessors is not None:
-        mapping = ProtocolFile(mapping, lazy=preprocessors)
-    if preload:
-        waveform = torch.from_numpy(open_audio(mapping).read())[None]
-        kept = {key: mapping[key] for key in mapping if key != "channel"}
-        mapping = {**kept, "waveform": waveform, "sample_rate": SAMPLE_RATE}
-    return mapping
-
-
-def tracked(files: Iterable[Any], progress: bool) -> Iterator[Any]:
-    """Files, with a bar on stderr of how many were started if there is to be `progress`."""
-    if not progress:
-        return iter(files)
-    from rich.console import Console
-    from rich.progress import track
-
-    return iter(track(list(files), "files", console=Console(stderr=True)))

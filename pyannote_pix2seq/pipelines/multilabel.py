@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from itertools import repeat
+from typing import Any
 
 from pyannote.audio import pipelines
 from pyannote.core import Annotation, SlidingWindowFeature
+
+from ..models.checkpoints import open_model
 
 Binarize = Callable[[SlidingWindowFeature], Annotation]
 
@@ -21,6 +24,10 @@ class MultiLabelSegmentation(pipelines.MultiLabelSegmentation):
     """
 
     _binarize: dict[str, Binarize]
+
+    def __init__(self, segmentation: Any = None, *args: Any, **kwargs: Any) -> None:
+        hub = {name: kwargs[name] for name in ("token", "cache_dir") if name in kwargs}
+        super().__init__(None if segmentation is None else open_model(segmentation, **hub), *args, **kwargs)
 
     def initialize(self) -> None:
         """Make the detectors of each class from the current hyper-parameters."""

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pyannote.audio import Pipeline
-from pyannote.audio.pipelines.utils import get_model
 from pyannote.metrics.diarization import DiarizationErrorRate
 from pyannote.pipeline.parameter import Uniform
 
@@ -18,17 +16,18 @@ from ..audio import SAMPLE_RATE, Recording, Source, mixed, open_audio, rechunk, 
 from ..decoding.audible import Audible
 from ..decoding.search import Weighed
 from ..diarization import Diarization
+from ..models.checkpoints import open_model
 from ..prompts import SpeakerMemory
 from .chunking import Buffer
 from .confidence import Calibration
 from .enrolment import enrol
-from .fold import STEPS, Settings, counts, speaker_bounds
-from .job import Failed, Job, advance, prepared, tracked
+from .fold import STEPS, Settings, speaker_bounds
+from .freezing import Freezing
+from .inputs import COUNTS, OPTIONS, check_options, counts, own_options, prepared, tracked
+from .job import Failed, Job, advance
 
-OPTIONS = ("num_speakers", "min_speakers", "max_speakers", "speakers", "memory", "hook")
 
-
-class PromptedSpeakerDiarization(Pipeline):
+class PromptedSpeakerDiarization(Freezing):
     """Speaker diarization by a sequence model.
 
     A file is read in chunks. In front of each, the model hears a few seconds of the speakers met so far, so that
@@ -102,7 +101,7 @@ class PromptedSpeakerDiarization(Pipeline):
         if model is None:
             raise ValueError("this pipeline needs a model: a Pix2Seq, or what Model.from_pretrained takes.")
         if isinstance(model, (str, Path, Mapping)):
-            model = get_model(dict(model) if isinstance(model, Mapping) else str(model), token, cache_dir)
+            model = open_model(model, token, cache_dir)
         if not hasattr(model, "read") or not hasattr(model, "write"):
             raise ValueError(f"this pipeline needs a Pix2Seq model; got {type(model).__name__}.")
         if not 0 < step <= 1:
@@ -168,19 +167,17 @@ class PromptedSpeakerDiarization(Pipeline):
         FileNotFoundError, ValueError
             If a file or an option is not usable; the message says which and why.
         """
-        known = (*OPTIONS, "progress") if isinstance(file, list) else OPTIONS
-        unknown = [name for name in options if name not in known]
-        if unknown:
-            raise ValueError(f"unknown option {', '.join(map(repr, unknown))}; options: {', '.join(known)}.")
+        check_options(options, (*OPTIONS, "progress") if isinstance(file, list) else OPTIONS)
         if not isinstance(file, list):
             one = self.prepare_one(file, preload)
-            return self.apply(one, **{**(one.get("pipeline_kwargs") or {}), **options})
+            return self.apply(one, **{**own_options(one, OPTIONS), **options})
         files = [self.prepare_one(f, preload) for f in file]
-        uris = [f["uri"] for f in files]
+        uris = [str(f["uri"]) for f in files]
         twice = sorted({uri for uri in uris if uris.count(uri) > 1})
         if twice:
             raise ValueError(f"files of one list need different URIs; more than one is called {', '.join(twice)}.")
-        self._settings(**counts(options))  # complain now, not when the first result is asked for
+        for bounds in (counts(options), *(own_options(f, COUNTS) for f in files)):
+            self._settings(**bounds)  # complain now, not when the first result is asked for
         return self.apply_batch(files, **options)
 
     def apply(
@@ -234,7 +231,7 @@ class PromptedSpeakerDiarization(Pipeline):
     ) -> Iterator[tuple[Any, Any]]:
         """Diarize many files: chunks of different files are decoded together.
 
-        Parameters are those of `apply`, for each file; `pipeline_kwargs` of a file go before its number of speakers.
+        Parameters are those of `apply`, for each file; what the `pipeline_kwargs` of a file say goes before.
 
         Returns
         -------
@@ -246,14 +243,13 @@ class PromptedSpeakerDiarization(Pipeline):
         common = {"num_speakers": num_speakers, "min_speakers": min_speakers, "max_speakers": max_speakers}
 
         def start(file: Source) -> Job | Failed:
-            own = file.get("pipeline_kwargs") or {} if isinstance(file, Mapping) else {}
             try:
                 recording = open_audio(file)
             except (OSError, ValueError) as error:
                 if return_exceptions:
                     return Failed(file, error)
                 raise
-            settings = self._settings(**{**common, **counts(own)})
+            settings = self._settings(**(own_options(file, COUNTS) or common))
             ready = self.setup_hook(file, hook)
             return Job(file, recording.uri, recording, self._readings(settings), known, ready, return_exceptions)
 

@@ -1,0 +1,61 @@
+"""What the pipeline is asked: files, and options of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from typing import Any
+
+import torch
+from pyannote.database import ProtocolFile
+
+from ..audio import SAMPLE_RATE, Source, open_audio
+
+COUNTS = ("num_speakers", "min_speakers", "max_speakers")
+OPTIONS = (*COUNTS, "speakers", "memory", "hook")
+
+
+def counts(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the options that bound the number of speakers."""
+    return {name: options[name] for name in COUNTS if name in options}
+
+
+def check_options(given: Iterable[str], known: Sequence[str], what: str = "option") -> None:
+    """Raise a ValueError that lists the known options when others are given."""
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise ValueError(f"unknown {what} {', '.join(map(repr, unknown))}; options: {', '.join(known)}.")
+
+
+def own_options(file: Any, known: Sequence[str]) -> dict[str, Any]:
+    """Options that a file brings along as `pipeline_kwargs`."""
+    own = dict(file.get("pipeline_kwargs") or {}) if isinstance(file, Mapping) else {}
+    check_options(own, known, "option in 'pipeline_kwargs'")
+    return own
+
+
+def prepared(file: Source, preprocessors: Mapping | None, preload: bool) -> Mapping:
+    """File as a mapping with its `uri`, its preprocessors, and its waveform where it is to be read beforehand."""
+    mapping: Mapping = file if isinstance(file, Mapping) else {"audio": file}
+    if "uri" not in mapping:
+        uri = open_audio(mapping).uri
+        if isinstance(mapping, MutableMapping):  # the user's own, as in pyannote: that is where hooks leave things
+            mapping["uri"] = uri
+        else:
+            mapping = {**mapping, "uri": uri}
+    if preprocessors is not None:
+        mapping = ProtocolFile(mapping, lazy=preprocessors)
+    if preload:
+        waveform = torch.from_numpy(open_audio(mapping).read())[None]
+        kept = {key: mapping[key] for key in mapping if key != "channel"}
+        mapping = {**kept, "waveform": waveform, "sample_rate": SAMPLE_RATE}
+    return mapping
+
+
+def tracked(files: Iterable[Any], progress: bool) -> Iterator[Any]:
+    """Files, with a bar on stderr of how many were started if there is to be `progress`."""
+    if not progress:
+        return iter(files)
+    from rich.console import Console
+    from rich.progress import track
+
+    return iter(track(list(files), "files", console=Console(stderr=True)))

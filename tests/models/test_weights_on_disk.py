@@ -1,0 +1,87 @@
+"""What lies on disk is read, not run."""
+
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from pyannote.audio import Model, Pipeline
+from pyannote.audio.core.task import Problem, Resolution, Specifications
+
+from pyannote_pix2seq.models.checkpoints import open_model
+from pyannote_pix2seq.models.weights import STUB, WEIGHTS, load, save
+from pyannote_pix2seq.pipelines import MultiLabelSegmentation, PromptedSpeakerDiarization
+from tests.models.test_devinet import TINY, make
+from tests.tasks.miniature import tiny
+
+
+class Trap:
+    """Leaves a file behind when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    model = tiny()
+    model.setup()
+    save(model, tmp_path / "pipeline" / "pix2seq")
+    (tmp_path / "pipeline" / "config.yaml").write_text(
+        "pipeline:\n  name: pyannote_pix2seq.pipelines.PromptedSpeakerDiarization\n  params: {model: $model/pix2seq}\n"
+    )
+    return tmp_path / "pipeline"
+
+
+def test_no_pickled_code_runs_on_the_way_to_a_pipeline(folder, tmp_path):
+    sprung = tmp_path / "sprung"
+    (folder / "pix2seq" / STUB).write_bytes(pickle.dumps(Trap(sprung)))
+    assert Pipeline.from_pretrained(folder).model.hparams.duration == tiny().hparams.duration
+    assert PromptedSpeakerDiarization(folder / "pix2seq") and open_model(str(folder / "pix2seq"))
+    (folder / "pix2seq" / WEIGHTS).unlink()
+    (tmp_path / "a.ckpt").write_bytes(pickle.dumps(Trap(sprung)))
+    for make_pipeline in (PromptedSpeakerDiarization, MultiLabelSegmentation):
+        for source in (folder / "pix2seq", str(tmp_path / "a.ckpt"), {"checkpoint": str(tmp_path / "a.ckpt")}):
+            with pytest.raises(ValueError, match="more than weights|damaged"):
+                make_pipeline(source)
+    assert not sprung.exists()
+    pickle.loads(pickle.dumps(Trap(sprung)))
+    assert sprung.exists()
+
+
+def test_a_stub_that_came_without_its_weights_says_so(folder):
+    (folder / "pix2seq" / WEIGHTS).unlink()
+    with pytest.raises(ValueError, match="no model.safetensors beside it: download all"):
+        Model.from_pretrained(folder / "pix2seq")
+
+
+def test_models_are_loaded_where_and_how_they_are_asked_to_be(folder):
+    path = folder / "pix2seq"
+    model = Model.from_pretrained(path, map_location=torch.device("meta"), max_turns=7)
+    assert model.hparams.max_turns == 7 and model.device.type == "meta"
+    assert open_model({"checkpoint": str(folder), "subfolder": "pix2seq", "map_location": "meta"}).device.type == "meta"
+    with pytest.raises(ValueError, match="unknown parameter max_turn; known ones: checkpoint"):
+        open_model({"checkpoint": str(path), "max_turn": 7})
+    with pytest.raises(ValueError, match="names no checkpoint; got 'path'"):
+        open_model({"path": str(path)})
+
+
+def test_specifications_come_back_as_they_were(tmp_path):
+    model = make(**TINY)
+    model._specifications = Specifications(
+        problem=Problem.MONO_LABEL_CLASSIFICATION, resolution=Resolution.FRAME, duration=2.0, min_duration=1.0,
+        warm_up=(0.5, 0.25), classes=["A", "B", "C"], powerset_max_classes=2, permutation_invariant=True,
+    )  # fmt: skip
+    model.build()
+    save(model, tmp_path / "devinet")
+    loaded = load(tmp_path / "devinet").specifications
+    assert replace(loaded, warm_up=tuple(loaded.warm_up)) == model.specifications
+
+
+def test_sequences_are_of_audio_at_16_khz():
+    with pytest.raises(ValueError, match="16000 Hz; got sample_rate=8000"):
+        tiny(sample_rate=8000)

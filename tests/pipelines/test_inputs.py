@@ -1,0 +1,72 @@
+"""What the pipeline is asked."""
+
+import numpy as np
+import pytest
+import soundfile
+from pyannote.audio.pipelines.utils.hook import TimingHook
+
+from pyannote_pix2seq.turns import Turn
+from tests.pipelines.test_prompted_speaker_diarization import RATE, audio, make
+
+TURNS = [Turn(0, 100, 0), Turn(110, 200, 1), Turn(210, 300, 2)]
+
+
+def test_options_of_a_file_count_alone_and_in_a_list():
+    pipeline, file = make(), {**audio(TURNS), "pipeline_kwargs": {"num_speakers": 1}}
+    assert len(pipeline(file).labels()) == 1
+    assert len(pipeline(file, num_speakers=2).labels()) == 2  # said last
+    other = {**audio(TURNS), "uri": "other"}
+    results = {f["uri"]: d for f, d in pipeline([file, other], min_speakers=3)}
+    assert [len(results[uri].labels()) for uri in ("call", "other")] == [1, 3]
+
+
+@pytest.mark.parametrize("own", [{"number": 2}, {"num_speaker": 2}])
+def test_unknown_options_of_a_file_are_told_with_the_known_ones(own):
+    file = {**audio(TURNS), "pipeline_kwargs": own}
+    for asked in (file, [file]):
+        with pytest.raises(ValueError, match="unknown option in 'pipeline_kwargs' 'num.*; options: num_speakers"):
+            make()(asked)
+
+
+def test_what_one_file_of_a_list_cannot_have_is_told_at_once():
+    with pytest.raises(ValueError, match="unknown option in 'pipeline_kwargs' 'speakers'"):
+        make()([{**audio(TURNS), "pipeline_kwargs": {"speakers": {}}}])
+    with pytest.raises(ValueError, match="min_speakers"):
+        make()([{**audio(TURNS), "pipeline_kwargs": {"min_speakers": 3, "max_speakers": 2}}])
+
+
+def test_frozen_parameters_count_and_stay():
+    fixed, file = {"min_duration_off": 0.5, "newcomer": -1.0}, audio([Turn(0, 100, 0), Turn(110, 200, 0)])
+    pipeline = make()
+    assert len(pipeline(file)) == 2
+    pipeline.freeze(fixed)
+    assert len(pipeline(file)) == 1
+    with pytest.warns(UserWarning, match="frozen"):
+        pipeline.instantiate({"min_duration_off": 0.0})
+    assert len(pipeline(file)) == 1 and pipeline.parameters(frozen=True) == fixed
+
+
+def test_hooks_reach_the_file_of_the_user():
+    file = {key: value for key, value in audio(TURNS).items() if key != "uri"}
+    with TimingHook() as hook:
+        make()(file, hook=hook)
+    assert file["uri"] == "waveform" and file["timing"]
+
+
+def test_audio_that_lies_on_its_side_is_refused(tmp_path):
+    turned = audio(TURNS)["waveform"].numpy().T
+    with pytest.raises(ValueError, match="channel, sample.*not the other way round"):
+        make()({"waveform": turned, "sample_rate": RATE})
+    with pytest.raises(ValueError, match="channel, sample.*not the other way round"):
+        list(make().stream(np.split(turned, 5)))
+
+
+def test_names_of_open_files_are_those_of_paths(tmp_path):
+    soundfile.write(tmp_path / "call.wav", np.zeros(800), RATE)
+    with open(tmp_path / "call.wav", "rb") as file:
+        assert make()(file).uri == make()(tmp_path / "call.wav").uri == "call"
+
+
+def test_same_uris_that_are_no_strings_are_told():
+    with pytest.raises(ValueError, match="more than one is called 7"):
+        make()([{**audio(TURNS), "uri": 7}] * 2)
