@@ -17,13 +17,15 @@ no header: YouTube id, start, end, "tags"[, ...] (AudioSet)    tags of each file
 Several tags are separated by a comma without space behind it: AudioSet has classes such as "Fire engine, fire truck".
 In `database.yml`, a table may be the value of `tags` (weak labels) or, if it has regions, of `annotation`:
 
+    Databases:
+      DCASE2017: audio/{uri}.wav
     Protocols:
       DCASE2017:
         Segmentation:
           Task4:
             classes: [Train horn, "Air horn, truck horn", Car alarm]
-            train: {uri: train.lst, audio: "audio/{uri}.wav", tags: groundtruth_weak_label_training_set.csv}
-            development: {uri: dev.lst, audio: "audio/{uri}.wav", annotation: groundtruth_strong_label_testing_set.csv}
+            train: {uri: train.lst, tags: groundtruth_weak_label_training_set.csv}
+            development: {uri: dev.lst, annotation: groundtruth_strong_label_testing_set.csv}
 
 RTTM files need no loader of ours: voice types (KCHI, CHI, MAL, FEM) come as the speaker field of their lines.
 """
@@ -43,7 +45,8 @@ TAGS = ("tags", "tag", "labels", "label", "event_labels", "event_label")
 
 _AUDIO_SUFFIX = re.compile(r"\.(wav|flac|mp3|ogg|opus|m4a)$", re.IGNORECASE)
 _TIMES_IN_NAME = re.compile(r"_(\d+\.\d+)_(\d+\.\d+)$")
-_YOUTUBE_ID = re.compile(r"[\w-]{11}")
+# 64 bits, six to a character, which leaves four for the last
+_YOUTUBE_ID = re.compile(r"[\w-]{10}[048AEIMQUYcgkosw]")
 
 
 class Row(NamedTuple):
@@ -106,11 +109,18 @@ def _read(path: Path) -> list[Row]:
     if not text:
         return []
     cells = list(csv.reader(text, delimiter="\t" if "\t" in text[0] else ",", skipinitialspace=True))
+    for line in cells:
+        if any(cell.strip() for cell in line[len(cells[0]) :]):
+            raise ValueError(
+                f"{path}: the line {line} has more cells than the first one, {cells[0]}; several tags share a cell, "
+                'in quotes: "Speech,Music".'
+            )
     columns = _named_columns(path, cells[0])
     rows = [_row(path, line, columns or _unnamed_columns(path, cells[0])) for line in cells[1 if columns else 0 :]]
     if all(row.region and row.region == _times_in_name(row.uri) for row in rows):
         return [row._replace(region=None) for row in rows]  # where the clip was cut from: nothing about the clip
-    if not columns and all(row.region and _YOUTUBE_ID.fullmatch(row.uri) for row in rows):
+    ids = {row.uri for row in rows if row.region and _YOUTUBE_ID.fullmatch(row.uri)}
+    if not columns and len(ids) == len(rows):  # AudioSet has one clip of a video; files with events come once for each
         return [row._replace(uri=f"{row.uri}_{_name_of_times(row.region)}", region=None) for row in rows]
     return rows
 

@@ -9,7 +9,7 @@ from pyannote.database import FileFinder, custom, registry
 
 from pyannote_pix2seq.weak_labels import LabelTable
 
-CLIP = "-abcdefghi1_60.000_70.000"
+CLIP = "-abcdefghi0_60.000_70.000"
 
 
 def labels(tmp_path, text, uri=CLIP, name="table.csv"):
@@ -23,10 +23,10 @@ def labels(tmp_path, text, uri=CLIP, name="table.csv"):
         # DCASE 2017 task 4, groundtruth_weak_label_*.csv: where the clip was cut from, a line for each tag
         f"{CLIP}.wav\t60.000\t70.000\tTrain horn\n{CLIP}.wav\t60.000\t70.000\tFire engine, fire truck (siren)\n",
         # DCASE 2017 task 4, training_set.csv
-        '-abcdefghi1,60.000,70.000,"Train horn,Fire engine, fire truck (siren)","/m/1,/m/2"\n',
+        '-abcdefghi0,60.000,70.000,"Train horn,Fire engine, fire truck (siren)","/m/1,/m/2"\n',
         # AudioSet
         '# YTID, start_seconds, end_seconds, positive_labels\n'
-        '-abcdefghi1, 60.000, 70.000, "Train horn,Fire engine, fire truck (siren)"\n',
+        '-abcdefghi0, 60.000, 70.000, "Train horn,Fire engine, fire truck (siren)"\n',
         # DESED
         f"filename\tevent_labels\n{CLIP}.wav\tTrain horn,Fire engine, fire truck (siren)\n",
         # plain
@@ -68,6 +68,14 @@ def test_several_tags_of_a_region(tmp_path):
     assert found.get_labels(Segment(0, 10)) == {"Car", "Bus"}
 
 
+@pytest.mark.parametrize(
+    "text", ["meeting_001,0.0,1.5,Speech\n", "meeting_004,0.0,1.5,Speech\nmeeting_004,2.0,3.0,Music\n"]
+)
+def test_files_whose_names_are_as_long_as_ids_keep_their_regions(tmp_path, text):
+    found = labels(tmp_path, text, uri=text[:11])
+    assert found.get_labels(Segment(0.0, 1.5)) == {"Speech"}
+
+
 def test_a_file_without_any_tag(tmp_path):
     assert labels(tmp_path, "file,tags\na,\nb,Car\n", uri="a") == []
 
@@ -83,6 +91,7 @@ def test_empty_table(tmp_path):
         ("file,onset,tags\na,1,Car\n", "both or neither of onset and offset"),
         ("a,one,two,Car\n", r"cannot understand the line \['a', 'one', 'two', 'Car'\]"),
         ("a\n", "needs columns file, tags .* got .'a'."),
+        ("a.wav,Speech\nb.wav,Speech,Music\n", r"the line \['b.wav', 'Speech', 'Music'\] has more cells"),
     ],
 )
 def test_what_is_no_table_is_refused(tmp_path, text, message):

@@ -93,7 +93,7 @@ def fit(
     data: Annotated[list[str], typer.Argument(help=DATA)],
     into: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="A yaml file to write: a mixture for --config or database.yml. Default: stdout."),
+        typer.Option(help="A yaml file to write: a mixture for the other commands or database.yml. Default: stdout."),
     ] = None,
     voices: Voices = None,
     trials: Annotated[int, typer.Option(min=1, help="Styles that are tried.")] = 600,
@@ -217,8 +217,11 @@ def _talks(data: list[str], subset: str, kind: str | None, registry: list[Path] 
                 end = annotated[uri].extent().end if uri in annotated else None
                 yield of_annotation(turns.get(uri, Annotation()), end)
         elif Path(item).suffix in (".yaml", ".yml") or {item, f"{ours}.{item}"} & known:
-            # plans tell all, no audio is needed
-            yield from (of_plan(mixture.plan()) for mixture in find_protocol(item, None).mixtures(subset))
+            try:
+                mixtures = find_protocol(item, None).mixtures(subset)
+            except NotImplementedError as error:
+                raise ValueError(str(error)) from None
+            yield from (of_plan(mixture.plan()) for mixture in mixtures)  # plans tell all, no audio is needed
         else:
             for file in references(item, subset, kind if item in with_kind else None):
                 yield of_annotation(file["annotation"], file["annotated"].extent().end)

@@ -58,7 +58,10 @@ class Definition:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isidentifier():
-            raise ValueError(f"the name of a protocol is made of letters, digits and underscores; got {self.name!r}.")
+            raise ValueError(
+                "the name of a protocol (a yaml file gives it its own) is made of letters, digits and underscores, and "
+                f"starts with no digit; got {self.name!r}."
+            )
         checked = {
             "source": named("source", self.source),
             "style": named("style", self.style),
@@ -151,8 +154,13 @@ class Definition:
         return _simulator(self.recipe, subset)
 
     def fingerprint(self, subset: str) -> str:
-        """Changes whenever the sound or the annotation of a file may: recipe, speech, code."""
-        return sha256("\n".join([self.recipe, self.simulator(subset).bank.key, _code()]).encode()).hexdigest()[:10]
+        """Changes whenever the sound or the annotation of a file may: recipe, speech, recordings of effects, code."""
+        from .effects.recordings import Recordings
+
+        simulator = self.simulator(subset)
+        values = [value for effect in simulator.effects for value in vars(effect).values()]
+        recorded = [value.key for value in values if isinstance(value, Recordings)]
+        return sha256("\n".join([self.recipe, simulator.bank.key, *recorded, _code()]).encode()).hexdigest()[:10]
 
 
 def _list(what: str, value: Any) -> list[Any]:

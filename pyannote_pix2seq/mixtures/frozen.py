@@ -10,6 +10,7 @@ from pathlib import Path
 
 import soundfile
 import yaml
+from pyannote.database import registry
 
 from ..files import replacing
 from .plan import SAMPLE_RATE
@@ -51,7 +52,8 @@ def freeze(protocol: MixtureProtocol, folder: Path, kind: str = "flac", num_work
     if num_workers == 1:
         yield from map(write, mixtures)
     else:
-        with ProcessPoolExecutor(num_workers, mp_context=get_context("spawn")) as pool:
+        known = partial(_load, list(registry.configs))  # the speech may be that of a protocol
+        with ProcessPoolExecutor(num_workers, mp_context=get_context("spawn"), initializer=known) as pool:
             yield from pool.map(write, mixtures)
     for subset, files in subsets.items():
         _write(folder / f"{subset}.lst", (f"{mixture.uri}\n" for mixture in files))
@@ -64,6 +66,13 @@ def freeze(protocol: MixtureProtocol, folder: Path, kind: str = "flac", num_work
         "Protocols": {name: {"SpeakerDiarization": {name: {"scope": "database", **entries}}}},
     }
     _write(folder / "database.yml", [yaml.safe_dump(database, sort_keys=False)])
+
+
+def _load(paths: list[Path]) -> None:
+    """Make known in a process what `database.yml` files declare."""
+    for path in paths:
+        if path not in registry.configs:
+            registry.load_database(path)
 
 
 def _check_folder(folder: Path, subsets: dict[str, list[Mixture]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -67,10 +68,17 @@ def make(what: str, table: Mapping[str, Callable[..., Made]], value: Any) -> Mad
         if declared.default is declared.empty and parameter not in parameters:
             known = ", ".join(signature)
             raise ValueError(f"{what} {name!r} needs the parameter {parameter!r}; its parameters: {known}.")
+    for parameter, given in parameters.items():
+        if signature[parameter].annotation == "tuple[float, float]" and not _is_pair(given):
+            raise ValueError(f"{what} {name!r}: {parameter}: expected two numbers; got {given!r}.")
     try:
         return table[name](**parameters)
     except TypeError as error:
         raise ValueError(f"{what} {name!r}: {error}; got {parameters}.") from error
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(number, Real) for number in value)
 
 
 def resolved(table: Mapping[str, Callable[..., Any]], value: dict[str, Any], folder: Path) -> dict[str, Any]:

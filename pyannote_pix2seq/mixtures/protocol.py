@@ -61,8 +61,8 @@ class Mixture:
         return f"{self.definition.name}-{fingerprint}-{self.subset}-{self.index:05d}"
 
     def plan(self) -> Plan:
-        rng = np.random.default_rng((self.definition.seed, SUBSETS.index(self.subset), self.index))
         simulator = self.definition.simulator(self.subset)
+        rng = np.random.default_rng((self.definition.seed, SUBSETS.index(self.subset), self.index))
         return simulator.plan(rng, self.definition.duration, self.definition.difficulty)
 
     def waveform(self, plan: Plan | None = None) -> np.ndarray:
@@ -123,7 +123,8 @@ class MixtureProtocol(SpeakerDiarizationProtocol):
     def mixtures(self, subset: str) -> list[Mixture]:
         """Plans of the files of a subset, without audio."""
         if subset not in self.definition.files:
-            raise NotImplementedError(f"{self.name} has no {subset} subset.")
+            there = ", ".join(self.definition.files)
+            raise NotImplementedError(f"{self.name} has no {subset} subset; it has: {there}.")
         return [Mixture(self.definition, subset, i) for i in range(self.definition.files[subset])]
 
     def train_iter(self) -> Iterator[ProtocolFile]:

@@ -188,6 +188,8 @@ class Conversation:
             else:
                 others = share.copy()
                 others[who] = 0
+                if not others.any():  # a small evenness may leave them exactly nothing
+                    others[np.arange(count) != who] = 1
                 who = int(rng.choice(count, p=others / others.sum()))
                 if rng.random() < overlap:
                     now -= rng.uniform(0.1, min(self.max_overlap, max(now - start, 0.2)))

@@ -83,6 +83,12 @@ def test_every_stretch_has_its_own_effort(bank, seed):
     assert len(efforts) > 1 and 0 < np.std(list(efforts)) < 12
 
 
+@given(seeds, st.sampled_from([0.02, 0.05]))
+def test_however_uneven_the_shares_two_who_never_hold_take_turns(bank, seed, evenness):
+    style = Conversation(num_speakers=[0, 0, 1], hold=0.0, backchannel=0.0, evenness=evenness)
+    assert {excerpt.speaker for excerpt in style(np.random.default_rng(seed), bank, 120.0).excerpts} == {0, 1}
+
+
 @given(styles, seeds)
 def test_excerpts_stay_in_their_utterance(bank, style, seed):
     made = plan(bank, style, seed)

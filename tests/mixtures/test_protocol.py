@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import warnings
@@ -14,6 +15,7 @@ import yaml
 from pyannote.database import FileFinder, LoadingMode, registry
 
 from pyannote_pix2seq.mixtures.cache import VARIABLE
+from pyannote_pix2seq.mixtures.definition import _simulator
 from pyannote_pix2seq.mixtures.protocol import define
 
 FILES = {"train": 3, "development": 2, "test": 1}
@@ -96,6 +98,21 @@ def test_another_seed_is_another_set(small, source):
     assert other.mixtures("train")[0].uri.split("-")[1] != small.mixtures("train")[0].uri.split("-")[1]
 
 
+def test_other_recordings_are_another_set(source, corpus, tmp_path):
+    def uri():
+        _simulator.cache_clear()  # as in a process of its own
+        effects = [{"name": "noise", "recorded": str(tmp_path)}]
+        return define("Noisy", source=source, **{**QUIET, "effects": effects}).mixtures("train")[0].uri
+
+    shutil.copy(corpus.parent / "s0-0.wav", tmp_path / "a.wav")
+    one = uri()
+    assert uri() == one
+    shutil.copy(corpus.parent / "s0-1.wav", tmp_path / "b.wav")
+    two = uri()
+    os.utime(tmp_path / "b.wav", (0, 0))
+    assert len({one, two, uri()}) == 3
+
+
 def test_a_protocol_can_be_sent_to_another_process(small):
     again = pickle.loads(pickle.dumps(small))
     assert again.name == small.name and next(again.train())["uri"] == next(small.train())["uri"]
@@ -176,6 +193,9 @@ def test_without_known_sexes_there_are_no_classes(corpus, tmp_path):
             "num_speakers: expected a whole number from 2 on; got 1",
         ),
         ({"style": {"name": "Conversation", "hold": 2}}, "hold: expected a probability"),
+        ({"style": {"name": "Conversation", "turn": 2.0}}, "style 'Conversation': turn: expected two numbers; got 2.0"),
+        ({"style": {"name": "Conversation", "silence": [0.1]}}, "silence: expected two numbers; got .0.1."),
+        ({"effects": [{"name": "noise", "snr": 20}]}, "effect 'noise': snr: expected two numbers; got 20"),
         ({"effects": ["nois"]}, "unknown effect 'nois'; known effects: bursts, clipping, distance, level, loudness"),
         ({"effects": [{"name": "noise", "recorded": "nowhere"}]}, "no folder 'nowhere'"),
         ({"effects": "noise"}, "effects: expected a list"),
@@ -195,9 +215,10 @@ def test_mistakes_are_named_with_what_would_do(data, message):
     assert "Pix2Seq.SpeakerDiarization.Mistaken" not in set(registry)
 
 
-def test_a_name_of_a_protocol_has_no_dots():
-    with pytest.raises(ValueError, match=r"letters, digits and underscores; got 'A\.B'"):
-        define("A.B")
+@pytest.mark.parametrize("name", ["A.B", "2speakers"])
+def test_a_name_of_a_protocol_is_an_identifier(name):
+    with pytest.raises(ValueError, match=f"letters, digits and underscores, and starts with no digit; got '{name}'"):
+        define(name)
 
 
 def test_too_few_speakers_for_the_style(source):

@@ -1,9 +1,11 @@
 """`pyannote-pix2seq mixtures`."""
 
 import json
+import re
 
 import pytest
 import soundfile
+import typer
 import yaml
 from pyannote.database import FileFinder
 from pyannote.database.registry import Registry
@@ -95,6 +97,17 @@ def test_mistakes(mixture, tmp_path):
     (tmp_path / "bad.yaml").write_text("style: [")
     with pytest.raises(ValueError, match=r"bad\.yaml: is no yaml file"):
         run("preview", tmp_path / "bad.yaml")
+    with pytest.raises(ValueError, match="unknown subset 'dev'; known subsets: train, development, test"):
+        run("preview", mixture, "--into", tmp_path / "one", "--subset", "dev")
+    for command in ("stats", "fit", "compare"):
+        with pytest.raises(ValueError, match="tones has no test subset; it has: train, development"):
+            run(command, mixture, "--subset", "test")
+
+
+def test_help_names_options_that_exist():
+    for command in typer.main.get_command(app).commands.values():
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert set(re.findall(r"--[\w-]+", " ".join(parameter.help or "" for parameter in command.params))) <= options
 
 
 def test_study_of_a_pipeline_that_knows_the_answer(mixture, tmp_path, monkeypatch):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import overload
 
@@ -36,6 +37,13 @@ class Recordings(Sequence[Samples]):
         self.prepare = prepare
         if not self.paths:
             raise ValueError(f"recordings: no audio file in {str(folder)!r}.")
+
+    @cached_property
+    def key(self) -> str:
+        """Changes with the files, going by their names, sizes and times: none is read."""
+        files = ((path, path.stat()) for path in self.paths)
+        stamps = (f"{path} {status.st_size} {status.st_mtime_ns}" for path, status in files)
+        return sha256("\n".join(stamps).encode()).hexdigest()
 
     def __len__(self) -> int:
         return len(self.paths)
