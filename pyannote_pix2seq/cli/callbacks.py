@@ -46,9 +46,20 @@ class AveragedWeights(EMAWeightAveraging):
             if configure is not None:
                 pl_module.__dict__["configure_optimizers"] = configure
 
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Do not overwrite the weights with their average: the checkpoint of the end, saved after this, has both."""
+
+
+class LastCheckpoint(ModelCheckpoint):
+    """`last.ckpt`, also of the end of training: Lightning saves it there only if it never did before."""
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not self._should_skip_saving_checkpoint(trainer):
+            self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
+
 
 def checkpoints(folder: Path, monitor: tuple[str | None, str], top: int, every: int) -> list[ModelCheckpoint]:
-    """The best `top` by what the task monitors, and `last.ckpt` every `every` steps.
+    """The best `top` by what the task monitors, and `last.ckpt` every `every` steps and at the end.
 
     Parameters
     ----------
@@ -56,7 +67,7 @@ def checkpoints(folder: Path, monitor: tuple[str | None, str], top: int, every: 
     monitor : (str or None, {"min", "max"})
     top, every : int
     """
-    last = ModelCheckpoint(
+    last = LastCheckpoint(
         dirpath=folder, save_top_k=0, save_last=True, every_n_train_steps=every, enable_version_counter=False
     )
     name, mode = monitor

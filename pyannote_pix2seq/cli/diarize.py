@@ -97,8 +97,8 @@ def _check(audio: list[Path], into: Path | None, picture: Path | None) -> list[P
     if picture and not picture.parent.is_dir():
         raise ValueError(f"{picture}: there is no folder {picture.parent}.")
     twice = [name for name, count in Counter(path.stem for path in audio).items() if count > 1]
-    if into and twice:
-        raise ValueError(f"--into needs files of different names; more than one is called {', '.join(twice)}.")
+    if twice:  # the name is all that RTTM says of a file
+        raise ValueError(f"files need different names; more than one is called {', '.join(twice)}.")
     if into:
         into.mkdir(parents=True, exist_ok=True)
     return audio

@@ -75,4 +75,6 @@ def load(folder: Path | None, device: str) -> PromptedSpeakerDiarization:
 
 def one_line(error: Exception) -> str:
     """What an error says, on one line."""
-    return " ".join(str(error).split())
+    # one that was raised in a worker of a DataLoader says its traceback first
+    message = str(error).rpartition(f"\n{type(error).__name__}: ")[2]
+    return " ".join(message.split())

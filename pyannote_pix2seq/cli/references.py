@@ -71,11 +71,31 @@ def references(data: str, subset: str, kind: str | None = None) -> list[Mapping[
     return files
 
 
+def find_audio(file: Mapping[str, Any]) -> Any:
+    """Path of a file's audio: the protocol's own, if it has one.
+
+    Raises
+    ------
+    ValueError
+        If nothing says where it is.
+    FileNotFoundError
+        If it is not there.
+    """
+    # looked for only where it is missing: looking makes protocols of mixtures render all of their files
+    if audio := file.get("audio"):
+        return audio
+    if (database := file["database"]) not in registry.sources:
+        raise ValueError(
+            f"{file['uri']}: nothing says where the audio of {database} is; "
+            f"add `Databases: {{{database}: path/to/{{uri}}.wav}}` to its database.yml."
+        )
+    return FileFinder()(file)
+
+
 def _of_protocol(file: Mapping[str, Any]) -> Mapping[str, Any]:
     if file.get("annotation") is None:
         raise ValueError(f"{file['uri']}: the protocol has no annotation of this file.")
-    # looked for only where it is missing: looking makes protocols of mixtures render all of their files
-    audio = file.get("audio") or FileFinder()(file)
+    audio = find_audio(file)
     annotated = file.get("annotated") or _whole(audio)
     return {"uri": file["uri"], "audio": audio, "annotation": file["annotation"], "annotated": annotated}
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from .options import one_line
+
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
@@ -48,7 +50,7 @@ def main() -> None:
     try:
         train_with(sys.argv[1:], sys.argv[0])
     except (ValueError, OSError) as error:
-        sys.exit(f"error: {' '.join(str(error).split())}")
+        sys.exit(f"error: {one_line(error)}")
 
 
 def train_with(arguments: Sequence[str], script: str = SCRIPT) -> None:
@@ -77,6 +79,8 @@ def train_with(arguments: Sequence[str], script: str = SCRIPT) -> None:
 
         from .training import run
 
+        # the other processes of a distributed run start with these: each has to read a `config.yml` for itself
+        sys.argv[1:] = arguments
         try:
             return run(config, Path(HydraConfig.get().runtime.output_dir))
         except Exception as error:  # Hydra would print the arguments before it

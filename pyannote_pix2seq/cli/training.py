@@ -15,17 +15,17 @@ from omegaconf import DictConfig, OmegaConf
 from pyannote.audio import Model
 from pyannote.audio.core.task import Task, UnknownSpecificationsError
 from pyannote.audio.tasks.segmentation.mixins import SegmentationTask
-from pyannote.database import FileFinder, Protocol, registry
+from pyannote.database import Protocol, registry
 from torch import nn
 
 from ..decoder import install
 from ..mixtures import protocol as mixtures
-from ..models.checkpoints import load_checkpoint, trust
-from ..models.weights import WEIGHTS, load
+from ..models.checkpoints import open_model, trust
+from ..models.weights import WEIGHTS
 from ..tasks import SequenceDiarization
 from .callbacks import AveragedWeights, SeedSteps, checkpoints
 from .optimization import attach
-from .references import load_registries
+from .references import find_audio, load_registries
 from .train import LAST
 
 
@@ -138,16 +138,9 @@ def pretrained_model(checkpoint: str, task: Any) -> Model:
     path = Path(checkpoint)
     folders = [path, *sorted(path.glob("*/"))] if path.is_dir() else []
     ours = next((folder for folder in folders if (folder / WEIGHTS).is_file()), None)
-    if ours is not None:
-        model = load(ours)
-    elif path.is_file():
-        model = load_checkpoint(path)
-    elif path.exists() or checkpoint.count("/") == 1:
-        model = Model.from_pretrained(checkpoint)
-    else:
+    if not path.exists() and checkpoint.count("/") != 1:
         raise FileNotFoundError(f"model.checkpoint: there is no {checkpoint!r}.")
-    if model is None:
-        raise ValueError(f"model.checkpoint: {checkpoint!r} cannot be loaded as a model.")
+    model = open_model(ours or checkpoint)
     model.task = task
     return model.train()
 
@@ -170,7 +163,7 @@ def _protocol(config: DictConfig) -> Protocol:
     if name not in (known := sorted(registry)):
         raise ValueError(f"unknown protocol {name!r}; known protocols: {', '.join(known)} (registry=... adds others).")
     # mixtures know where they are; looking for them would render them all
-    preprocessors = {} if task.startswith(f"{mixtures.DATABASE}.") else {"audio": _find}
+    preprocessors = {} if task.startswith(f"{mixtures.DATABASE}.") else {"audio": find_audio}
     return registry.get_protocol(name, preprocessors=preprocessors)
 
 
@@ -178,11 +171,6 @@ def _plain(config: DictConfig, *names: str) -> dict[str, Any]:
     """Parts of the configuration as plain data; None for those that are not there."""
     parts = {name: config.get(name) for name in names}
     return {name: part and OmegaConf.to_container(part, resolve=True) for name, part in parts.items()}
-
-
-def _find(file: Any) -> Any:
-    """Path of a file's audio: the protocol's own, if it has one."""
-    return file.get("audio") or FileFinder()(file)
 
 
 def _paths(given: Any) -> list[Path]:

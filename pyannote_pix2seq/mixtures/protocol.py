@@ -123,7 +123,7 @@ class MixtureProtocol(SpeakerDiarizationProtocol):
     def mixtures(self, subset: str) -> list[Mixture]:
         """Plans of the files of a subset, without audio."""
         if subset not in self.definition.files:
-            there = ", ".join(self.definition.files)
+            there = ", ".join(known for known in SUBSETS if known in self.definition.files)
             raise NotImplementedError(f"{self.name} has no {subset} subset; it has: {there}.")
         return [Mixture(self.definition, subset, i) for i in range(self.definition.files[subset])]
 

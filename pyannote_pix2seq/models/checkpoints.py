@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from pyannote.audio import Model
 from pyannote.audio.core.task import Problem, Resolution, Specifications
-from pyannote.audio.pipelines.utils import get_model
 
 from .pix2seq import SequenceSpecifications
 from .weights import STUB, WEIGHTS, load
@@ -105,7 +104,10 @@ def open_model(source: Any, token: str | bool | None = None, cache_dir: str | Pa
         raise ValueError(f"model: names no checkpoint; got {', '.join(map(repr, given)) or 'nothing'}.")
     path = Path(given["checkpoint"]) / (given.get("subfolder") or "")
     if not path.exists():
-        return get_model(given if isinstance(source, Mapping) else str(source), token, cache_dir)
+        model = Model.from_pretrained(**{"token": token, "cache_dir": cache_dir, "strict": False, **given})
+        if model is None:  # pyannote has said why
+            raise ValueError(f"model: {given['checkpoint']!r} cannot be loaded.")
+        return model.eval()
     if unknown := given.keys() - WHERE:
         raise ValueError(f"model: unknown parameter {', '.join(sorted(unknown))}; known ones: {', '.join(WHERE)}.")
     model = load(path) if (path / WEIGHTS).is_file() else load_checkpoint(path / STUB if path.is_dir() else path)

@@ -134,12 +134,8 @@ class Pix2Seq(Shippable):
         )
         self.clock = nn.Linear(dimension, dimension, bias=False)
         # straight behind the stem: a voice is what is heard at one place, whoever else talks in the window
-        self.voice = nn.Sequential(
-            nn.LayerNorm(dimension),
-            nn.Linear(dimension, dimension),
-            nn.ReLU(),
-            nn.Linear(dimension, dimension // num_heads),
-        )
+        to_voice = nn.Linear(dimension, dimension), nn.ReLU(), nn.Linear(dimension, dimension // num_heads)
+        self.voice = nn.Sequential(nn.LayerNorm(dimension), *to_voice)
         self.frame_head = nn.Linear(dimension, num_speakers)
         self.frame_feedback = nn.Linear(num_speakers, dimension, bias=False)
         self.audio_norm = nn.LayerNorm(dimension)

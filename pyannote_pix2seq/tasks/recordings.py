@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,23 @@ def read_protocol(protocol: Any, has_validation: bool) -> dict[str, np.ndarray]:
     return prepared
 
 
+@contextmanager
+def opened(path: str | Path) -> Iterator[soundfile.SoundFile]:
+    """An audio file, to read parts of.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read. (A `LibsndfileError` could not be raised again outside of a DataLoader's worker.)
+    """
+    try:
+        with soundfile.SoundFile(path) as file:
+            yield file
+    except (soundfile.LibsndfileError, OSError) as error:
+        reason = getattr(error, "error_string", str(error)).rstrip(".")
+        raise ValueError(f"{path}: cannot be read as {READABLE} ({reason}).") from None
+
+
 def read_part(path: str | Path, start: float, end: float) -> np.ndarray:
     """A part of an audio file, as 16 kHz mono, without reading the rest.
 
@@ -93,14 +112,10 @@ def read_part(path: str | Path, start: float, end: float) -> np.ndarray:
         If the file cannot be read.
     """
     length = round((end - start) * SAMPLE_RATE)
-    try:
-        with soundfile.SoundFile(path) as file:
-            rate = file.samplerate
-            file.seek(min(round(start * rate), file.frames))
-            samples = file.read(round((end - start) * rate), dtype="float32", always_2d=True).mean(1)
-    except (soundfile.LibsndfileError, OSError) as error:
-        reason = getattr(error, "error_string", str(error)).rstrip(".")
-        raise ValueError(f"{path}: cannot be read as {READABLE} ({reason}).") from None
+    with opened(path) as file:
+        rate = file.samplerate
+        file.seek(min(round(start * rate), file.frames))
+        samples = file.read(round((end - start) * rate), dtype="float32", always_2d=True).mean(1)
     if rate != SAMPLE_RATE and len(samples):
         samples = soxr.resample(samples, rate, SAMPLE_RATE)
     return np.pad(samples[:length], (0, max(length - len(samples), 0)))

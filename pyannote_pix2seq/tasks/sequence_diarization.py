@@ -209,9 +209,9 @@ class SequenceDiarization(SegmentationTask):
             )
         train, resolution = subset == "train", self.model.grid.resolution
         seed = self.seed if train else self.seed + 1
+        max_voices = self.model.vocabulary.num_speakers - 1  # one is kept free for a newcomer
         if not self.synthetic:
             grid = TimeGrid(self.duration, round(self.duration / resolution))
-            max_voices = self.model.vocabulary.num_speakers - 1  # one is kept free for a newcomer
             return RecordedWindows(self.prepared_data, subset, grid, self.prompting, max_voices, seed)
         return SyntheticWindows(
             self.protocol.simulator(subset),
@@ -222,6 +222,7 @@ class SequenceDiarization(SegmentationTask):
             ramp=self.ramp * self.batch_size if train else 0,
             easiest=self.easiest,
             num_solos=self.num_solos if train else 0,
+            max_voices=max_voices,
         )
 
     def _loader(self, subset: str, count: int, first: Callable[[], int]) -> DataLoader:

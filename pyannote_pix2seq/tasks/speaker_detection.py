@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 import torch
-from pyannote.audio.core.task import Problem, Resolution, Specifications
+from pyannote.audio.core.task import Problem, Resolution, Specifications, TrainDataset
 from pyannote.audio.tasks.segmentation.mixins import SegmentationTask
 from pyannote.audio.utils.random import create_rng_for_worker
 from pyannote.core import SlidingWindowFeature
 from pyannote.database import Protocol
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy, pad
+from torch.utils.data import DataLoader
 from torch_audiomentations.core.transforms_interface import BaseWaveformTransform
 from torchmetrics import Metric, MetricCollection
 
@@ -26,6 +26,8 @@ from ..files import replacing
 from ..models.devinet import Detection
 from .detection_metrics import UNKNOWN, SegmentErrorRate, class_scores
 from .labels import Pool, read_labels
+from .recordings import opened
+from .sequence_diarization import LazyLoader
 
 
 class SpeakerDetection(SegmentationTask):
@@ -194,6 +196,8 @@ class SpeakerDetection(SegmentationTask):
     def train__iter__(self) -> Iterator[dict[str, Any]]:
         """Endless training chunks: a class (or none) is drawn, then an event of it, then a chunk around it."""
         rng = create_rng_for_worker(self.model)
+        # it knows of epochs only: a run that resumes in mid-epoch would draw again what it has seen
+        rng.seed(f"{rng.random()} {self.model.global_step}")
         while True:
             region, time = rng.choice(self._pools).draw(rng)
             _, first, end = self.prepared_data["regions"][region].tolist()
@@ -202,6 +206,16 @@ class SpeakerDetection(SegmentationTask):
 
     def train__len__(self) -> int:
         return max(self.batch_size, math.ceil(self._train_duration / self.duration))
+
+    def train_dataloader(self) -> DataLoader:
+        return LazyLoader(
+            TrainDataset(self),
+            batch_size=self.batch_size,
+            num_workers=self.num_workers,
+            pin_memory=self.pin_memory,
+            drop_last=True,
+            collate_fn=partial(self.collate_fn, stage="train"),
+        )
 
     def val__getitem__(self, idx: int) -> dict[str, Any]:
         return self.prepare_chunk(*self._validation[idx])
@@ -290,7 +304,7 @@ def _global_scope(file: Mapping[str, Any]) -> str:
 
 def _read_audio(path: str, start: float, end: float) -> tuple[Tensor, int]:
     """(channel, sample) waveform of a stretch of a file, and its sample rate."""
-    with soundfile.SoundFile(path) as file:
+    with opened(path) as file:
         rate = file.samplerate
         first = min(round(start * rate), file.frames)
         file.seek(first)

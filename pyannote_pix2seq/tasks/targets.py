@@ -72,21 +72,26 @@ def collate(
         "identities" (batch, speaker), the training identity of each speaker, -1 when it is unknown; and if there are
         solos, "solos" (solo, 1, sample) and "soloists" (solo,), their identities.
     """
-    kept = [[t for t in w.turns if t.speaker < vocabulary.num_speakers] for w in windows]
+
+    def known(turns: Sequence[Turn]) -> list[Turn]:
+        return [turn for turn in turns if turn.speaker < vocabulary.num_speakers]
+
+    kept = [known(w.turns) for w in windows]
+    forced = [len(known(w.turns[: w.num_forced])) for w in windows]
     tokens = [
         [vocabulary.DIARIZE, *triplets(turns, vocabulary), *_nobodys(w.noise, vocabulary), vocabulary.EOS]
         for w, turns in zip(windows, kept, strict=True)
     ]
     length = max(map(len, tokens))
     taught = [
-        [0] * (1 + 3 * w.num_forced) + [1] * 3 * (len(turns) - w.num_forced) + [0, 0, 1] * len(w.noise) + [1]
-        for w, turns in zip(windows, kept, strict=True)
+        [0] * (1 + 3 * given) + [1] * 3 * (len(turns) - given) + [0, 0, 1] * len(w.noise) + [1]
+        for w, turns, given in zip(windows, kept, forced, strict=True)
     ]
     active = np.stack([activity(t, num_positions, steps_per_position, vocabulary.num_speakers) for t in kept])
     identities = np.full((len(windows), vocabulary.num_speakers), -1)
     for row, window in zip(identities, windows, strict=True):
-        known = window.voices[: vocabulary.num_speakers]
-        row[: len(known)] = known
+        voices = window.voices[: vocabulary.num_speakers]
+        row[: len(voices)] = voices
     batch = {
         "waveforms": torch.from_numpy(np.stack([w.waveform for w in windows]))[:, None],
         "tokens": torch.tensor([t + [vocabulary.PAD] * (length - len(t)) for t in tokens]),

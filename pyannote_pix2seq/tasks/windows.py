@@ -58,7 +58,8 @@ class Prompting:
         kept = [self._intruded(rng, voice, kept) if rng.random() < self.impure else voice for voice in kept]
         # the pipeline's order is of arrival, but nothing may depend on it: a known voice may be given by the user
         shuffled = tuple(kept[i] for i in rng.permutation(len(kept)))
-        made = prompt(replace(memory, voices=shuffled), grid, SAMPLE_RATE, max_voices=max_voices or len(names))
+        most = len(names) if max_voices is None else max_voices
+        made = prompt(replace(memory, voices=shuffled), grid, SAMPLE_RATE, max_voices=most)
         return made, [int(label) for label in made.labels]
 
     def _intruded(self, rng: np.random.Generator, voice: Voice, others: Sequence[Voice]) -> Voice:
@@ -90,6 +91,8 @@ class SyntheticWindows(Dataset):
     easiest : float
     num_solos : int
         Clips of one speaker each that come with a window.
+    max_voices : int, optional
+        Most voices to prompt. Default: all.
     """
 
     SOLO = 2.0  # seconds
@@ -104,6 +107,7 @@ class SyntheticWindows(Dataset):
         ramp: int = 0,
         easiest: float = 0.1,
         num_solos: int = 0,
+        max_voices: int | None = None,
     ) -> None:
         self.simulator = simulator
         self.grid = TimeGrid(duration, round(duration / resolution))
@@ -112,6 +116,7 @@ class SyntheticWindows(Dataset):
         self.ramp = ramp
         self.easiest = easiest
         self.num_solos = num_solos
+        self.max_voices = max_voices
 
     def difficulty(self, index: int) -> float:
         return min(1.0, self.easiest + (1 - self.easiest) * index / self.ramp) if self.ramp else 1.0
@@ -129,7 +134,7 @@ class SyntheticWindows(Dataset):
         made = lay_out([], [], self.grid, SAMPLE_RATE)
         known: list[int] = []
         if prompted:
-            made, known = self.prompting(rng, waveform, turns, history, self.grid)
+            made, known = self.prompting(rng, waveform, turns, history, self.grid, self.max_voices)
         solos = [self.simulator.solo(rng, self.SOLO, self.difficulty(index)) for _ in range(self.num_solos)]
         window = assemble(
             made, known, waveform[round(history * step) :], shift(clip(turns, history, total), -history), self.grid,

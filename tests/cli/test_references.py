@@ -69,6 +69,17 @@ def test_a_protocol_comes_before_the_folder_of_its_runs(folder, monkeypatch):
     assert file["annotation"].labels() == ["told"]
 
 
+def test_a_protocol_that_does_not_say_where_its_audio_is(folder):
+    (folder / "test.lst").write_text("one\n")
+    (folder / "test.rttm").write_text("SPEAKER one 1 0.5 1.0 <NA> <NA> told <NA> <NA>\n")
+    (folder / "database.yml").write_text(
+        "Protocols: {Lost: {Segmentation: {Here: {test: {uri: test.lst, annotation: test.rttm}}}}}\n"
+    )
+    load_registries([folder / "database.yml"])
+    with pytest.raises(ValueError, match=r"one: .* add `Databases: {Lost: path/to/{uri}.wav}` to its database.yml"):
+        references("Lost.Segmentation.Here", "test")
+
+
 def test_a_registry_that_cannot_be_read_is_told(tmp_path):
     (tmp_path / "database.yml").write_text("Databases: {Here: [{uri}.wav]")
     with pytest.raises(ValueError, match=r"(?s)database.yml: is not valid YAML: .*line 1"):

@@ -12,11 +12,12 @@ import soundfile
 import torch
 import yaml
 from omegaconf import OmegaConf
+from torch._utils import ExceptionWrapper
 from typer.testing import CliRunner
 
 from pyannote_pix2seq.cli import app, training
 from pyannote_pix2seq.cli.optimization import parameter_groups, warmup_cosine
-from pyannote_pix2seq.cli.train import _entry, _groups, _new_or_last, train_with
+from pyannote_pix2seq.cli.train import _entry, _groups, _new_or_last, main, train_with
 from pyannote_pix2seq.export import export
 from pyannote_pix2seq.models.checkpoints import load_checkpoint
 from pyannote_pix2seq.models.weights import load
@@ -197,6 +198,28 @@ def test_a_model_can_be_an_entry_of_a_config_yml(here, protocols):
         _entry("model=wrong.yml")
 
 
+def test_other_processes_start_with_the_arguments_that_were_given(here, monkeypatch):
+    (here / "mine.yml").write_text("name: Pix2Seq")
+    given, seen = ["protocol=Any.SpeakerDiarization.Thing", "model=mine.yml", "model.dropout=0"], []
+    monkeypatch.setattr(training, "run", lambda config, folder: seen.extend(sys.argv[1:]))
+    train_with(given)
+    assert seen == given
+
+
+@pytest.mark.parametrize("kind", [ValueError, FileNotFoundError])
+def test_an_error_in_a_worker_is_told_without_its_traceback(kind, monkeypatch):
+    def train_with(arguments, script):
+        try:
+            raise kind("call.wav: cannot be found in\n - here\n - there")
+        except kind:
+            ExceptionWrapper(where="in DataLoader worker process 0").reraise()
+
+    monkeypatch.setitem(main.__globals__, "train_with", train_with)  # in the package, `train` is the command
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == "error: call.wav: cannot be found in - here - there"
+
+
 def test_help_lists_every_choice():
     for name in ("SpeakerDiarization", "WarmupCosine", "espeak", "conversation", "fast_dev_run", "Pretrained"):
         assert name in _groups()
@@ -229,7 +252,7 @@ def test_the_rate_rises_then_falls_to_its_floor():
     assert rates[0] == pytest.approx(0.1, rel=0.01) and max(rates) > 0.95 and rates[100] == pytest.approx(0.1)
 
 
-def test_a_checkpoint_with_code_in_it_is_not_opened(tmp_path):
+def test_a_checkpoint_with_code_in_it_is_not_opened(tmp_path, capsys):
     class Code:
         def __reduce__(self):
             return print, ("executed",)
@@ -237,7 +260,11 @@ def test_a_checkpoint_with_code_in_it_is_not_opened(tmp_path):
     torch.save({"pyannote.audio": {}, "state_dict": Code()}, tmp_path / "bad.ckpt")
     with pytest.raises(ValueError, match="holds more than weights"):
         load_checkpoint(tmp_path / "bad.ckpt")
-    (tmp_path / "cut.ckpt").write_bytes((tmp_path / "bad.ckpt").read_bytes()[:100])
+    (tmp_path / "bad.ckpt").rename(tmp_path / "pytorch_model.bin")
+    with pytest.raises(ValueError, match="holds more than weights"):
+        training.pretrained_model(str(tmp_path), task=None)
+    assert "executed" not in capsys.readouterr().out
+    (tmp_path / "cut.ckpt").write_bytes((tmp_path / "pytorch_model.bin").read_bytes()[:100])
     with pytest.raises(ValueError, match="damaged, or not a checkpoint|more than weights"):
         load_checkpoint(tmp_path / "cut.ckpt")
     with pytest.raises(FileNotFoundError, match="no such checkpoint"):

@@ -86,7 +86,24 @@ def test_a_run_that_was_killed_goes_on_exactly(average, tmp_path):
     assert after == pytest.approx({step: whole[step] for step in after}, rel=1e-4)
     assert load_checkpoint(tmp_path / "killed" / "last.ckpt").hparams.dimension == 16
     # opening it took nothing of the trust away that Lightning needs to resume
-    assert torch.load(tmp_path / "killed" / "last.ckpt", weights_only=True)["global_step"] == 6
+    assert torch.load(tmp_path / "killed" / "last.ckpt", weights_only=True)["global_step"] == 7
+
+
+def test_the_last_checkpoint_is_the_end_of_the_run_however_often_it_is_saved(tmp_path):
+    trust()
+
+    def run(every, max_steps=7, resume=None):
+        losses, last = Losses(), checkpoints(tmp_path / str(every), (None, "min"), 1, every)
+        callbacks = [*last, SeedSteps(0), AveragedWeights(decay=0.9), losses]
+        lightning.Trainer(max_steps=max_steps, callbacks=callbacks, **QUIET).fit(made(Mixtures()), ckpt_path=resume)
+        return losses.seen, torch.load(tmp_path / str(every) / "last.ckpt", weights_only=True)
+
+    (_, one), (_, other) = run(every=7), run(every=3)
+    assert one["global_step"] == other["global_step"] == 7
+    for weights in ("state_dict", "current_model_state"):
+        torch.testing.assert_close(other[weights], one[weights])
+    seen, longer = run(every=3, max_steps=10, resume=tmp_path / "3" / "last.ckpt")
+    assert sorted(seen) == [8, 9, 10] and longer["global_step"] == 10
 
 
 @pytest.mark.parametrize("changed", [{"annotated": False}, {"silent": True}])

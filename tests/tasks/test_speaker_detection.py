@@ -192,6 +192,19 @@ def test_epochs_are_as_long_as_the_data(tmp_path):
     assert task.train__len__() == 20
 
 
+def test_a_run_that_resumes_in_mid_epoch_draws_other_chunks(tmp_path, monkeypatch):
+    file = write(tmp_path, "a", duration=40.0, tags=["tone"])
+    task = prepared(Planted([file]), num_workers=1)
+
+    def drawn(step):
+        batches = iter(task.train_dataloader())
+        monkeypatch.setattr(DeviNet, "global_step", step)  # Lightning begins to iterate before it restores the step
+        return next(batches)["X"]
+
+    start, resumed, again = drawn(0), drawn(3), drawn(3)
+    assert torch.equal(resumed, again) and not torch.equal(start, resumed)
+
+
 # errors --------------------------------------------------------------------------------------------------------------
 
 
@@ -211,6 +224,14 @@ def test_classes_are_needed(tmp_path):
     del file["classes"]
     with pytest.raises(ValueError, match="has no 'classes'.*or pass classes"):
         prepared(Planted([file]))
+
+
+def test_audio_that_cannot_be_read_is_told(tmp_path):
+    file = write(tmp_path, "a", tags=["tone"])
+    task = prepared(Planted([file]))
+    file["audio"].write_bytes(b"words")
+    with pytest.raises(ValueError, match=r"a\.wav: cannot be read as WAV"):
+        task.prepare_chunk(0, 0.0)
 
 
 def test_a_cache_of_other_classes_is_refused(tmp_path):

@@ -62,6 +62,12 @@ def test_prompts_are_given_not_asked():
     assert batch["taught"][0].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
 
 
+def test_speakers_beyond_the_vocabulary_are_neither_given_nor_asked():
+    known, fifth = [Turn(0, 5, 0), Turn(10, 20, 1)], Turn(6, 9, 4)
+    batch, same = batch_of([known[0], fifth, known[1]], num_forced=2), batch_of(known, num_forced=1)
+    assert all(torch.equal(batch[name], same[name]) for name in same)
+
+
 @given(references(), st.sampled_from([0.0, 1.0, 2.5]))
 def test_near_times_cost_less_than_far_ones_and_nothing_is_negative(turns, spread):
     batch = batch_of(turns)

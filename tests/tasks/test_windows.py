@@ -76,6 +76,19 @@ def test_an_impure_clip_is_mostly_of_its_own_voice():
     assert 0.5 <= min(shares) <= max(shares) <= 0.91  # 0.3 s of 3 s at least
 
 
+def test_no_more_voices_are_prompted_than_may_be():
+    def windows(max_voices):
+        made = SyntheticWindows(
+            simulator(), 8.0, 0.02, Prompting(1.0, history=(5.0, 6.0), dropped=0.0), max_voices=max_voices
+        )
+        return [made[i] for i in range(12)]
+
+    unlimited, enough = windows(None), windows(3)
+    for one, other in zip(unlimited, enough, strict=True):
+        assert one.turns == other.turns and np.array_equal(one.waveform, other.waveform)
+    assert [max(window.num_forced for window in some) for some in (unlimited, windows(1), windows(0))] == [2, 1, 0]
+
+
 def test_short_recordings_are_padded(prepared):
     windows = RecordedWindows(prepared, "train", GRID, Prompting(probability=0.0), 3)
     padded = [w for w in map(windows.__getitem__, range(60)) if not w.waveform[32000:].any()]
