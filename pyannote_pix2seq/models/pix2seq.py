@@ -23,6 +23,7 @@ from ..vocabulary import Vocabulary
 from .state import State
 from .stem import Stem
 from .transformer import Cache, Layer, rotate
+from .voice import VoiceHead
 from .weights import Shippable
 
 
@@ -133,9 +134,7 @@ class Pix2Seq(Shippable):
             Layer(dimension, num_heads, dropout, voice_aware=i >= voice_layer) for i in range(num_layers)
         )
         self.clock = nn.Linear(dimension, dimension, bias=False)
-        # straight behind the stem: a voice is what is heard at one place, whoever else talks in the window
-        to_voice = nn.Linear(dimension, dimension), nn.ReLU(), nn.Linear(dimension, dimension // num_heads)
-        self.voice = nn.Sequential(nn.LayerNorm(dimension), *to_voice)
+        self.voice = VoiceHead(dimension, dimension // num_heads)  # straight behind the stem
         self.frame_head = nn.Linear(dimension, num_speakers)
         self.frame_feedback = nn.Linear(num_speakers, dimension, bias=False)
         self.audio_norm = nn.LayerNorm(dimension)
