@@ -44,6 +44,8 @@ class Shippable(Model):
             try:
                 return super().load_from_checkpoint(checkpoint_path, *args, **kwargs)
             except KeyError:  # what Lightning leaves in a checkpoint
+                if path is None or path.name != STUB:
+                    raise
                 raise ValueError(
                     f"{checkpoint_path} holds no weights and has no {WEIGHTS} beside it: download all of the "
                     "repository (huggingface_hub.snapshot_download does), and give its folder."
