@@ -1,12 +1,15 @@
-"""Files that are never seen half-written."""
+"""Files: never seen half-written, and looked for where a protocol says."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from pyannote.database import FileFinder, registry
 
 
 @contextmanager
@@ -22,3 +25,24 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def find_audio(file: Mapping[str, Any]) -> Any:
+    """Path of a file's audio: the protocol's own, if it has one.
+
+    Raises
+    ------
+    ValueError
+        If nothing says where it is.
+    FileNotFoundError
+        If it is not there.
+    """
+    # looked for only where it is missing: looking makes protocols of mixtures render all of their files
+    if audio := file.get("audio"):
+        return audio
+    if (database := file["database"]) not in registry.sources:
+        raise ValueError(
+            f"{file['uri']}: nothing says where the audio of {database} is; "
+            f"add `Databases: {{{database}: path/to/{{uri}}.wav}}` to its database.yml."
+        )
+    return FileFinder()(file)

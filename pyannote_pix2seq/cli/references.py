@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from pyannote.core import Annotation, Segment, Timeline
-from pyannote.database import FileFinder, registry
+from pyannote.database import registry
 from pyannote.database.util import load_rttm, load_uem
 from yaml import YAMLError
 
 from ..audio import SUFFIXES, open_audio
+from ..files import find_audio
 
 SUBSETS = ("train", "development", "test")
 
@@ -69,27 +70,6 @@ def references(data: str, subset: str, kind: str | None = None) -> list[Mapping[
     if not files:
         raise ValueError(f"the {subset} subset of {data} is empty.")
     return files
-
-
-def find_audio(file: Mapping[str, Any]) -> Any:
-    """Path of a file's audio: the protocol's own, if it has one.
-
-    Raises
-    ------
-    ValueError
-        If nothing says where it is.
-    FileNotFoundError
-        If it is not there.
-    """
-    # looked for only where it is missing: looking makes protocols of mixtures render all of their files
-    if audio := file.get("audio"):
-        return audio
-    if (database := file["database"]) not in registry.sources:
-        raise ValueError(
-            f"{file['uri']}: nothing says where the audio of {database} is; "
-            f"add `Databases: {{{database}: path/to/{{uri}}.wav}}` to its database.yml."
-        )
-    return FileFinder()(file)
 
 
 def _of_protocol(file: Mapping[str, Any]) -> Mapping[str, Any]:

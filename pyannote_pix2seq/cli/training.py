@@ -19,13 +19,14 @@ from pyannote.database import Protocol, registry
 from torch import nn
 
 from ..decoder import install
+from ..files import find_audio
 from ..mixtures import protocol as mixtures
 from ..models.checkpoints import open_model, trust
 from ..models.weights import WEIGHTS
 from ..tasks import SequenceDiarization
 from .callbacks import AveragedWeights, SeedSteps, checkpoints
 from .optimization import attach
-from .references import find_audio, load_registries
+from .references import load_registries
 from .train import LAST
 
 

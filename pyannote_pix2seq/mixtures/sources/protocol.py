@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pyannote.core import Annotation
-from pyannote.database import FileFinder, ProtocolFile, registry
+from pyannote.database import ProtocolFile, registry
 
+from ...files import find_audio
 from .base import SUBSETS, Source, Utterance
 
 
@@ -39,7 +40,7 @@ class Protocol(Source):
         self.name = protocol
         self.subset = subset
         self.min_duration = min_duration
-        self.protocol = registry.get_protocol(protocol, preprocessors={"audio": FileFinder()})
+        self.protocol = registry.get_protocol(protocol, preprocessors={"audio": find_audio})
 
     def __iter__(self) -> Iterator[Utterance]:
         for subset in [self.subset] if self.subset else SUBSETS:

@@ -89,3 +89,9 @@ def test_regions_are_where_exactly_one_label_is_active(turns):
             found[second].add(label)
     assert found == [labels if len(labels) == 1 else set() for labels in active]
     assert not any(a[1] == b[0] and a[2] == b[2] for a, b in pairwise(regions))  # longest possible
+
+
+def test_where_the_audio_is_must_be_said(corpus):
+    del registry.sources["Tiny"]
+    with pytest.raises(ValueError, match="nothing says where the audio of Tiny is"):
+        list(source("protocol", protocol="Tiny.SpeakerDiarization.Single"))
