@@ -87,6 +87,17 @@ def test_fit_compare_stats(mixture, tmp_path):
         assert "3 windows" in run("stats", named).stdout
 
 
+def test_only_what_is_annotated_counts(tmp_path):
+    rttm, uem = tmp_path / "part.rttm", tmp_path / "part.uem"
+    rttm.write_text("".join(f"SPEAKER part 1 {start} 30 <NA> <NA> a <NA> <NA>\n" for start in (0, 300, 330)))
+    uem.write_text("part 1 300 360\n")
+    there = run("stats", rttm).stdout
+    assert "2 windows" in there
+    rttm.write_text("SPEAKER part 1 0 60 <NA> <NA> a <NA> <NA>\n")
+    uem.write_text("part 1 0 60\n")
+    assert run("stats", rttm).stdout == there
+
+
 def test_mistakes(mixture, tmp_path):
     with pytest.raises(
         ValueError, match="'Conversion' is no protocol of mixtures; there are: .*Artificial, .*Conversation"
