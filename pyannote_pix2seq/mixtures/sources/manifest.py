@@ -36,7 +36,7 @@ class Manifest(Source):
         self.split = split
         needed = ["path", "speaker", *(["split"] if split else [])]
         for table in self.paths:
-            with table.open(newline="", encoding="utf-8") as file:
+            with table.open(newline="", encoding="utf-8-sig") as file:
                 columns = csv.DictReader(file).fieldnames or []
             missing = [name for name in needed if name not in columns]
             if missing:
@@ -49,7 +49,7 @@ class Manifest(Source):
             yield from self._rows(path)
 
     def _rows(self, path: Path) -> Iterator[Utterance]:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             table = csv.DictReader(file, restval="")
             for row in table:
                 split = row.get("split", "")
@@ -58,6 +58,8 @@ class Manifest(Source):
                         f"manifest: {str(path)!r}, line {table.line_num}: unknown split {split!r}; "
                         f"known splits: {', '.join(SUBSETS)}, or nothing."
                     )
+                if not row["speaker"].strip():  # or all of them would be one person
+                    raise ValueError(f"manifest: {str(path)!r}, line {table.line_num}: the speaker is missing.")
                 if self.split is None or split == self.split:
                     corpus = row.get("source", "")
                     yield Utterance(

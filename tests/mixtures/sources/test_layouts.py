@@ -73,8 +73,9 @@ def test_a_folder_of_manifests(tmp_path):
         source("manifest", path=tmp_path / "empty")
 
 
-def test_manifest_needs_only_path_and_speaker(tmp_path):
-    path = text(tmp_path / "table.csv", "speaker,path", "ann,a.wav")
+@pytest.mark.parametrize("mark", ["", "\ufeff"])  # spreadsheets put a byte order mark in front
+def test_manifest_needs_only_path_and_speaker(tmp_path, mark):
+    path = text(tmp_path / "table.csv", mark + "speaker,path", "ann,a.wav")
     assert list(source("manifest", path=path)) == [Utterance("ann", tmp_path / "a.wav", source="manifest")]
 
 
@@ -85,6 +86,7 @@ def test_manifest_needs_only_path_and_speaker(tmp_path):
         (["path,speaker", "a.wav,ann"], "test", "no column split"),
         ([HEADER], "dev", "unknown split 'dev'; known splits: train, development, test"),
         ([HEADER, "a.wav,x,ann,1,en,f,dev,"], None, "line 2: unknown split 'dev'"),
+        (["path,speaker", "a.wav,ann", "b.wav, "], None, "line 3: the speaker is missing"),
     ],
 )
 def test_manifest_errors(tmp_path, rows, split, message):
