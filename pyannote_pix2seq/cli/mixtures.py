@@ -13,8 +13,6 @@ from .options import Registry
 from .study import study
 
 if TYPE_CHECKING:
-    from pyannote.core import Annotation, Timeline
-
     from ..mixtures.bank import Bank
     from ..mixtures.protocol import MixtureProtocol
     from ..mixtures.statistics import Statistics, Talk
@@ -197,7 +195,7 @@ def _talks(data: list[str], subset: str, kind: str | None, registry: list[Path] 
     from pyannote.database.util import load_rttm, load_uem
 
     from ..mixtures.protocol import DATABASE, MixtureProtocol
-    from ..mixtures.statistics import of_annotation, of_plan
+    from ..mixtures.statistics import of_annotated, of_annotation, of_plan
     from .references import load_registries, references
 
     load_registries(registry)
@@ -217,7 +215,7 @@ def _talks(data: list[str], subset: str, kind: str | None, registry: list[Path] 
             turns = load_rttm(item)
             for uri in {**turns, **annotated}:
                 said = turns.get(uri, Annotation())
-                yield from _parts(said, annotated[uri]) if uri in annotated else [of_annotation(said)]
+                yield from of_annotated(said, annotated[uri]) if uri in annotated else [of_annotation(said)]
         elif Path(item).suffix in (".yaml", ".yml") or {item, f"{ours}.{item}"} & known:
             try:
                 mixtures = find_protocol(item, None).mixtures(subset)
@@ -226,20 +224,7 @@ def _talks(data: list[str], subset: str, kind: str | None, registry: list[Path] 
             yield from (of_plan(mixture.plan()) for mixture in mixtures)  # plans tell all, no audio is needed
         else:
             for file in references(item, subset, kind if item in with_kind else None):
-                yield from _parts(file["annotation"], file["annotated"])
-
-
-def _parts(annotation: Annotation, annotated: Timeline) -> Iterator[Talk]:
-    """Each annotated part by itself: nobody knows who speaks before, between and behind them."""
-    from pyannote.core import Segment
-
-    from ..mixtures.statistics import of_annotation
-
-    for part in annotated.support():
-        said = annotation.empty()
-        for segment, track, label in annotation.crop(part).itertracks(yield_label=True):
-            said[Segment(segment.start - part.start, segment.end - part.start), track] = label
-        yield of_annotation(said, part.duration)
+                yield from of_annotated(file["annotation"], file["annotated"])
 
 
 def _show(title: str, rows: dict[str, dict[str, float]], text: Callable[[float], str]) -> None:

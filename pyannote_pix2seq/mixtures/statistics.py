@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
-from pyannote.core import Annotation
+from pyannote.core import Annotation, Timeline
 
 from .plan import MERGED_PAUSE, SAMPLE_RATE, Plan, join
 
@@ -57,6 +57,13 @@ def of_annotation(annotation: Annotation, duration: float | None = None) -> Talk
     number = {label: i for i, label in enumerate(annotation.labels())}
     turns = [(s.start, s.end, number[label]) for s, _, label in annotation.itertracks(yield_label=True)]
     return _joined(turns), duration or max((end for _, end, _ in turns), default=0.0)
+
+
+def of_annotated(annotation: Annotation, annotated: Timeline) -> Iterator[Talk]:
+    """Turns of each annotated part by itself: nobody knows who speaks before, between and behind them."""
+    for part in annotated.support():
+        turns, _ = of_annotation(annotation.crop(part))
+        yield [(start - part.start, end - part.start, who) for start, end, who in turns], part.duration
 
 
 def of_plan(plan: Plan) -> Talk:
