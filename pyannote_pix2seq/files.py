@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from pyannote.database import FileFinder, registry
 
@@ -25,6 +25,22 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def reading_table(path: Path) -> Iterator[TextIO]:
+    """A table of text, for `csv`: in UTF-8, with or without the byte order mark that spreadsheets put before it.
+
+    Raises
+    ------
+    ValueError
+        If it is in another encoding; the message names the file.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            yield file
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{str(path)!r} is not in UTF-8 ({error}); save it as such.") from None
 
 
 def find_audio(file: Mapping[str, Any]) -> Any:

@@ -40,6 +40,8 @@ from typing import NamedTuple
 
 from pyannote.core import Annotation, Segment
 
+from .files import reading_table
+
 FILE, ONSET, OFFSET = ("file", "filename", "uri"), ("onset", "start"), ("offset", "end")
 TAGS = ("tags", "tag", "labels", "label", "event_labels", "event_label")
 
@@ -104,7 +106,7 @@ class LabelTable:
 
 
 def _read(path: Path) -> list[Row]:
-    with path.open(newline="", encoding="utf-8") as lines:
+    with reading_table(path) as lines:
         text = [line for line in lines if line.strip() and not line.startswith("#")]
     if not text:
         return []

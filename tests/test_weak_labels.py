@@ -63,6 +63,10 @@ def test_labels_of_regions(tmp_path, text):
     assert found.uri == CLIP
 
 
+def test_a_byte_order_mark_is_no_part_of_a_table(tmp_path):
+    assert labels(tmp_path, "\ufefffile,tags\na.wav,Car\n", uri="a") == ["Car"]
+
+
 def test_several_tags_of_a_region(tmp_path):
     found = labels(tmp_path, 'file,onset,offset,tags\na,0,10,"Car,Bus"\n', uri="a")
     assert found.get_labels(Segment(0, 10)) == {"Car", "Bus"}

@@ -136,11 +136,10 @@ def compare(
     from ..mixtures.statistics import distances, measure
 
     reference = measure(_talks(data, subset, references, registry))
-    bank = _bank(voices, registry) or endless_voices()
-    rows = {}
-    for name in mixture or ["Conversation", "Artificial", "Independent"]:
-        drawn = simulated(find_protocol(name, registry).definition.make_style(), bank, WINDOWS)
-        rows[name] = distances(reference, drawn)
+    names = mixture or ["Conversation", "Artificial", "Independent"]
+    styles = {name: find_protocol(name, registry).definition.make_style() for name in names}
+    bank = _bank(voices, registry) or endless_voices(max(style.max_speakers for style in styles.values()))
+    rows = {name: distances(reference, simulated(style, bank, WINDOWS)) for name, style in styles.items()}
     _show("distance to the given conversations", rows, lambda number: f"{number:.3f}")
 
 

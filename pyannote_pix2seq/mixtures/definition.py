@@ -178,8 +178,8 @@ def _number(what: str, value: Any, low: float, high: float) -> float:
 
 @cache
 def _code() -> str:
-    """Of the mixtures, and the version of what draws their random numbers."""
-    code = sha256(version("numpy").encode())
+    """Of the mixtures, and the versions of what draws their random numbers, filters and makes rooms."""
+    code = sha256(" ".join(version(library) for library in ("numpy", "scipy", "pyroomacoustics")).encode())
     for path in sorted(Path(__file__).parent.rglob("*.py")):
         code.update(path.read_bytes())
     return code.hexdigest()
@@ -208,6 +208,8 @@ def _bank(source: str, subset: str, shares: Sequence[float]) -> Any:
 
     value = json.loads(source)
     utterances = list(make("source", sources.SOURCES, value))
+    if not utterances:
+        raise ValueError(f"source {value['name']!r} has no utterance at all.")
     chosen = sources.split(utterances, subset, tuple(shares))  # type: ignore[arg-type]
     if not chosen:
         speakers = len({utterance.speaker for utterance in utterances})

@@ -54,7 +54,13 @@ def fit(talks: Iterable[Talk], bank: Bank | None = None, num_trials: int = 600, 
         If there is no conversation.
     """
     reference = measure(talks)
-    bank = bank or endless_voices(max(12, int(reference.speakers.max())))
+    most = int(reference.speakers.max())
+    bank = bank or endless_voices(max(12, most + 1))
+    if len(bank.speakers) < most:
+        raise ValueError(
+            f"{most} speakers talk in 30 s of the given conversations; the voices to plan with are only "
+            f"{len(bank.speakers)}."
+        )
     # in units of how much they vary, each statistic weighs the same; but for the number of speakers: it is known best
     scale = {name: max(float(np.std(getattr(reference, name))), 1e-3) for name in NAMES}
     scale["speakers"] /= 3
@@ -64,7 +70,7 @@ def fit(talks: Iterable[Talk], bank: Bank | None = None, num_trials: int = 600, 
         return sum(value / scale[name] for name, value in apart.items() if np.isfinite(value))
 
     counts = np.bincount(reference.speakers.astype(int))
-    counts = np.append(counts, 0)  # one more may sit there without a word
+    counts = np.append(counts, 0)[: len(bank.speakers) + 1]  # one more may sit there without a word
     best = replace(Conversation(), num_speakers=tuple(float(p) for p in np.round(counts / counts.sum(), 4)))
     rng = np.random.default_rng(seed)
     lowest = cost(best)

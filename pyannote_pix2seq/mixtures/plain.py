@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import Any, TypeVar
 
 Made = TypeVar("Made")
+Probability = float
+Range = tuple[float, float]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
+
+
+# what a parameter may be, by how the maker declares it
+KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "float": (_is_number, "a number"),
+    "int": (lambda value: _is_number(value) and isinstance(value, int), "a whole number"),
+    "Probability": (lambda value: _is_number(value) and 0 <= value <= 1, "a probability from 0 to 1"),
+    "Range": (lambda value: _is_pair(value) and value[0] <= value[1], "two numbers, the smaller one first"),
+    "Sequence[float]": (lambda value: isinstance(value, list) and all(map(_is_number, value)), "a list of numbers"),
+    "tuple[float, float]": (_is_pair, "two numbers"),
+}
 
 
 def plain(value: Any) -> Any:
@@ -69,16 +91,13 @@ def make(what: str, table: Mapping[str, Callable[..., Made]], value: Any) -> Mad
             known = ", ".join(signature)
             raise ValueError(f"{what} {name!r} needs the parameter {parameter!r}; its parameters: {known}.")
     for parameter, given in parameters.items():
-        if signature[parameter].annotation == "tuple[float, float]" and not _is_pair(given):
-            raise ValueError(f"{what} {name!r}: {parameter}: expected two numbers; got {given!r}.")
+        fits, expected = KINDS.get(str(signature[parameter].annotation), (lambda _: True, ""))
+        if not fits(given):
+            raise ValueError(f"{what} {name!r}: {parameter}: expected {expected}; got {given!r}.")
     try:
         return table[name](**parameters)
     except TypeError as error:
         raise ValueError(f"{what} {name!r}: {error}; got {parameters}.") from error
-
-
-def _is_pair(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(isinstance(number, Real) for number in value)
 
 
 def resolved(table: Mapping[str, Callable[..., Any]], value: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -18,7 +18,8 @@ Nothing is read or rendered before the first file is asked for; audio goes to a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -185,7 +186,11 @@ class Pix2Seq(Database):
             self.register_protocol(task, name, protocol)
         for kind in KINDS:
             for path, config in registry.configs.items():
-                for name, data in (config.get(SECTION) or {}).items():
+                section = config.get(SECTION) or {}
+                if not isinstance(section, Mapping):  # of one file; no trouble for others
+                    warnings.warn(f"{path}: {SECTION}: expected names of mixtures; got {section!r}.", stacklevel=2)
+                    section = {}
+                for name, data in section.items():
                     self.register_protocol(kind.TASK, str(name), partial(_declared, kind, path, str(name), data))
             for name, definition in _DEFINED.items():
                 self.register_protocol(kind.TASK, name, partial(kind, definition))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -67,8 +69,15 @@ class Simulator:
 
     def labels(self, plan: Plan) -> list[str]:
         """Name of each voice of a plan, without spaces (RTTM has none): the same in all plans."""
-        names = ["_".join(self.bank.speakers[voice.speaker].split()) for voice in plan.voices]
+        names = [self._names[voice.speaker] for voice in plan.voices]
         return [n if v.speed == 1 else f"{n}@{v.speed:g}" for n, v in zip(names, plan.voices, strict=True)]
+
+    @cached_property
+    def _names(self) -> list[str]:
+        """Of all speakers, without spaces; those that would then be called alike are numbered."""
+        names = ["_".join(name.split()) for name in self.bank.speakers]
+        count = Counter(names)
+        return [f"{name}#{i}" if count[name] > 1 else name for i, name in enumerate(names)]
 
     @property
     def _speeds(self) -> list[float]:

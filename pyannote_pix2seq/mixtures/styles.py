@@ -61,11 +61,13 @@ def draw_voices(
 
 
 def check_speeds(speeds: Sequence[float]) -> None:
-    """Raises ValueError when there is none, or one that is none."""
+    """Raises ValueError when there is none, one that is none, or two that would be heard as one."""
     if not isinstance(speeds, Sequence) or not speeds:
         raise ValueError(f"speeds: expected at least one number from 0.1 to 10; got {speeds!r}.")
+    heard: dict[tuple[int, int], float] = {}
     for speed in speeds:
-        ratio(speed)
+        if (other := heard.setdefault(ratio(speed), speed)) != speed:
+            raise ValueError(f"speeds: {other:g} and {speed:g} are too close to be two voices.")
 
 
 def in_order(num_samples: int, voices: tuple[Voice, ...], excerpts: Iterable[Excerpt]) -> Plan:
@@ -132,6 +134,10 @@ class Conversation:
         for name in ("hold", "backchannel", "same_corpus"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}: expected a probability from 0 to 1; got {getattr(self, name)!r}.")
+        if not (self.turn[0] > 0 and self.turn[1] >= 0):
+            raise ValueError(f"turn: expected a median above 0 and a deviation from 0 on; got {self.turn}.")
+        if not (0 <= self.silence[0] <= 1 and self.silence[1] > 0):
+            raise ValueError(f"silence: expected a probability from 0 to 1 and a mean above 0; got {self.silence}.")
         if not 0 <= self.overlap[0] <= self.overlap[1] <= 1:
             raise ValueError(f"overlap: expected two shares from 0 to 1, in order; got {self.overlap}.")
         for name in ("pause", "gap", "max_overlap", "evenness"):

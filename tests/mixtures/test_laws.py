@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pyroomacoustics
 import pytest
 import torch
 from hypothesis import given
@@ -11,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from pyannote_pix2seq.mixtures import sources
 from pyannote_pix2seq.mixtures.bank import Bank
-from pyannote_pix2seq.mixtures.effects import EFFECTS, Bursts, Loudness, Noise, Reverberation
+from pyannote_pix2seq.mixtures.effects import EFFECTS, Bursts, Loudness, Noise, Reverberation, gain, level
 from pyannote_pix2seq.mixtures.plan import SAMPLE_RATE, Plan, Voice, ratio
 from pyannote_pix2seq.mixtures.render import NEIGHBOURS, filter_of, render, render_batch
 from pyannote_pix2seq.mixtures.resampling import resample
@@ -205,6 +206,42 @@ def test_bursts_are_short_and_as_loud_as_told():
     assert Bursts(probability=1.0).draw(np.random.default_rng(0), silence, 0.0) is None
 
 
+def test_bursts_that_are_fainter_than_speech_are_faintest_when_it_is_easy():
+    silence = Plan(60 * SAMPLE_RATE, (), ())
+    bursts = Bursts(probability=1.0, rate=(0.5, 0.5), loudness=(-20.0, -10.0))
+    drawn = [[bursts.draw(np.random.default_rng(seed), silence, d) for d in (0.3, 1.0)] for seed in range(20)]
+    pairs = [(easy.samples, hard.samples) for easy, hard in drawn if easy]
+    assert pairs
+    assert all(np.square(easy).sum() < np.square(hard).sum() for easy, hard in pairs)
+
+
+@given(seeds, st.floats(0.02, 1.0), st.floats(-60.0, 20.0))
+def test_the_level_of_speech_does_not_depend_on_how_much_there_is(seed, share, decibels):
+    rng = np.random.default_rng(seed)
+    speech = rng.standard_normal(SAMPLE_RATE, dtype=np.float32) * np.float32(gain(decibels))
+    silence = rng.standard_normal(round(len(speech) * (1 / share - 1)), dtype=np.float32) * np.float32(1e-5)
+    heard = np.concatenate([silence[: len(silence) // 2], speech, silence[len(silence) // 2 :]])
+    assert 20 * np.log10(level(heard)) == pytest.approx(decibels, abs=0.5)
+    assert level(torch.from_numpy(heard)) == pytest.approx(level(heard), rel=1e-4)
+    assert level(np.zeros_like(heard)) == level(heard[:0]) == 0
+
+
+def test_rooms_do_not_depend_on_the_number_of_processors():
+    from pyannote_pix2seq.mixtures.effects.rooms import room
+
+    constants = pyroomacoustics.constants
+    before = constants.get("num_threads")
+    made = []
+    try:
+        for count in (1, 3, 7):
+            constants.set("num_threads", count)
+            made.append(np.concatenate(room.__wrapped__(0)))
+            assert constants.get("num_threads") == count
+    finally:
+        constants.set("num_threads", before)
+    assert made[0].tobytes() == made[1].tobytes() == made[2].tobytes()
+
+
 def test_simulated_rooms(bank):
     dry = plan(bank, "Artificial", 0)
     drawn = Reverberation(probability=1.0, rooms=1).draw(np.random.default_rng(3), dry, 1.0)
@@ -217,9 +254,7 @@ def test_noise_has_the_ratio_that_was_asked_for(bank, snr):
     noisy = Noise(probability=1.0, snr=(snr, snr)).draw(np.random.default_rng(0), dry, 1.0)
     clean = render(dry, bank)
     added = noisy.on_mixture(clean) - clean
-    frames = np.sort(np.square(clean[: len(clean) // 320 * 320]).reshape(-1, 320).mean(1))
-    speech = frames[len(frames) // 2 :].mean()
-    assert abs(10 * np.log10(speech / np.square(added).mean()) - snr) < 3
+    assert abs(20 * np.log10(level(clean)) - 10 * np.log10(np.square(added).mean()) - snr) < 1
 
 
 class Windows(Dataset):
@@ -249,6 +284,17 @@ def test_every_voice_has_an_identity_of_its_own(bank):
     simulator = Simulator(bank, STYLES["Conversation"](speeds=(0.9, 1.0, 1.0, 1.2)))
     voices = tuple(Voice(speaker, speed) for speed in (1.0, 0.9, 1.2) for speaker in range(len(bank.speakers)))
     assert simulator.identities(Plan(0, voices, ())) == list(range(simulator.num_identities))
+
+
+def test_speeds_that_are_heard_as_one_are_no_two_voices():
+    with pytest.raises(ValueError, match=r"speeds: 1 and 1\.004 are too close to be two voices"):
+        Conversation(speeds=(1.0, 1.004))
+
+
+def test_speakers_who_differ_by_a_space_have_labels_of_their_own(bank):
+    alike = replace(bank, speakers=["Ann Lee", "Ann_Lee", "Bo", "Cy"])
+    voices = tuple(Voice(speaker) for speaker in range(4))
+    assert Simulator(alike, Conversation()).labels(Plan(0, voices, ())) == ["Ann_Lee#0", "Ann_Lee#1", "Bo", "Cy"]
 
 
 @given(seeds)

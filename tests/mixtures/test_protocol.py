@@ -176,6 +176,17 @@ def test_without_known_sexes_there_are_no_classes(corpus, tmp_path):
         next(registry.get_protocol("Pix2Seq.Segmentation.Sexless").train())
 
 
+def test_a_section_that_is_none_is_no_trouble_for_others(source, tmp_path):
+    path = tmp_path / "database.yml"
+    path.write_text(yaml.safe_dump({"Mixtures": ["Mine"]}))
+    registry.load_database(path)
+    try:
+        with pytest.warns(UserWarning, match=r"database\.yml: Mixtures: expected names of mixtures; got .'Mine'."):
+            assert "Pix2Seq.SpeakerDiarization.Conversation" in set(registry)
+    finally:
+        del registry.configs[path.resolve()]
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -195,7 +206,24 @@ def test_without_known_sexes_there_are_no_classes(corpus, tmp_path):
         ({"style": {"name": "Conversation", "hold": 2}}, "hold: expected a probability"),
         ({"style": {"name": "Conversation", "turn": 2.0}}, "style 'Conversation': turn: expected two numbers; got 2.0"),
         ({"style": {"name": "Conversation", "silence": [0.1]}}, "silence: expected two numbers; got .0.1."),
-        ({"effects": [{"name": "noise", "snr": 20}]}, "effect 'noise': snr: expected two numbers; got 20"),
+        ({"style": {"name": "Conversation", "turn": [-1, 0.8]}}, "turn: expected a median above 0 and a deviation"),
+        ({"style": {"name": "Conversation", "silence": [6, 2.5]}}, "silence: expected a probability from 0 to 1 and"),
+        ({"style": {"name": "Conversation", "hold": "often"}}, "hold: expected a number; got 'often'"),
+        ({"style": {"name": "Artificial", "speeds": 1.0}}, "speeds: expected a list of numbers; got 1.0"),
+        ({"effects": [{"name": "noise", "snr": 20}]}, "effect 'noise': snr: expected two numbers, the smaller one fi"),
+        ({"effects": [{"name": "noise", "snr": [40, 3]}]}, "snr: expected two numbers, the smaller one first; got .40"),
+        (
+            {"effects": [{"name": "noise", "probability": 30}]},
+            "probability: expected a probability from 0 to 1; got 30",
+        ),
+        ({"effects": [{"name": "noise", "probability": "0.5"}]}, "probability: expected a probability from 0 to 1"),
+        ({"effects": [{"name": "noise", "recorded": None}]}, "effect 'noise': recordings: expected one folder"),
+        ({"effects": [{"name": "noise", "recorded": ["a", "b"]}]}, "effect 'noise': recordings: expected one folder"),
+        (
+            {"effects": [{"name": "loudness", "spread": "big"}]},
+            "effect 'loudness': spread: expected a number; got 'big'",
+        ),
+        ({"effects": [{"name": "reverberation", "rooms": 1.5}]}, "rooms: expected a whole number; got 1.5"),
         ({"effects": ["nois"]}, "unknown effect 'nois'; known effects: bursts, clipping, distance, level, loudness"),
         ({"effects": [{"name": "noise", "recorded": "nowhere"}]}, "no folder 'nowhere'"),
         ({"effects": "noise"}, "effects: expected a list"),
@@ -226,6 +254,13 @@ def test_too_few_speakers_for_the_style(source):
     with pytest.raises(
         ValueError, match="train subset has only 4 usable speakers, but the style 'Conversation' puts up"
     ):
+        next(made.train())
+
+
+def test_a_source_without_utterances(tmp_path):
+    (tmp_path / "manifest.csv").write_text("path,speaker\n")
+    made = define("Nobody", source={"name": "manifest", "path": str(tmp_path / "manifest.csv")})
+    with pytest.raises(ValueError, match="source 'manifest' has no utterance at all"):
         next(made.train())
 
 

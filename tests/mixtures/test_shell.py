@@ -87,6 +87,18 @@ def test_fit_compare_stats(mixture, tmp_path):
         assert "3 windows" in run("stats", named).stdout
 
 
+def test_a_crowd(mixture, tmp_path):
+    """More speakers than the voices to plan with by default."""
+    rttm, crowd = tmp_path / "crowd.rttm", tmp_path / "crowd.yaml"
+    rttm.write_text("".join(f"SPEAKER a 1 {2 * i} 1.5 <NA> <NA> s{i} <NA> <NA>\n" for i in range(14)))
+    crowd.write_text(yaml.safe_dump({"style": {"name": "Conversation", "num_speakers": [0] * 14 + [1]}}))
+    assert "crowd" in run("compare", rttm, "--mixture", crowd).stdout
+    fitted = yaml.safe_load(run("fit", rttm, "--trials", 2).stdout)["style"]
+    assert len(fitted["num_speakers"]) == 16
+    with pytest.raises(ValueError, match="14 speakers talk in 30 s .* the voices to plan with are only 4"):
+        run("fit", rttm, "--voices", mixture, "--trials", 2)
+
+
 def test_only_what_is_annotated_counts(tmp_path):
     rttm, uem = tmp_path / "part.rttm", tmp_path / "part.uem"
     rttm.write_text("".join(f"SPEAKER part 1 {start} 30 <NA> <NA> a <NA> <NA>\n" for start in (0, 300, 330)))

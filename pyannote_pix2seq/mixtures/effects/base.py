@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from scipy.signal import oaconvolve
 
+MARGIN = 15.9  # decibels below the level of speech: fainter frames are pauses
 Samples = np.ndarray  # (sample,) float32
 Sound = np.ndarray | torch.Tensor  # the same, or a tensor on any device: what is drawn is applied to both
 
@@ -66,11 +68,15 @@ def filtered(samples: Sound, response: Samples) -> Any:
 
 
 def level(samples: Sound) -> float:
-    """Root mean square of the louder half of 20 ms frames: silence does not count."""
+    """Root mean square of the 20 ms frames that are heard, however few they are: those within `MARGIN` of it.
+
+    The active level of ITU-T P.56, by frames in place of an envelope.
+    """
     frames = samples[: len(samples) // 320 * 320].reshape(-1, 320)
     energies = library(samples).einsum("fs,fs->f", frames, frames)
-    power = np.sort(torch.as_tensor(energies).cpu().numpy() / 320)  # of so few frames the CPU is not slower
-    return float(np.sqrt(power[len(power) // 2 :].mean())) if len(power) else 0.0
+    power = np.sort(torch.as_tensor(energies).cpu().numpy().astype(np.float64) / 320)[::-1]  # the CPU is not slower
+    means = power.cumsum() / np.arange(1, len(power) + 1)  # of the loudest frame, the loudest two...
+    return math.sqrt(means[power >= means * gain(-2 * MARGIN)][-1]) if len(power) else 0.0
 
 
 def speech_level(samples: Sound) -> float:

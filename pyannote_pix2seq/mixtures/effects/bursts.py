@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..plain import Probability, Range
 from ..plan import SAMPLE_RATE, Plan
 from .base import Neutral, Samples, Sound, beside, gain, speech_level
 from .noise import NUM_COLOURED, coloured_noise
@@ -40,18 +41,18 @@ class Bursts:
     MOST = 6  # in a row
     INTERVAL = (0.08, 0.4)  # seconds
 
-    probability: float = 0.5
-    rate: tuple[float, float] = (0.05, 0.5)
-    loudness: tuple[float, float] = (-20.0, 8.0)
+    probability: Probability = 0.5
+    rate: Range = (0.05, 0.5)
+    loudness: Range = (-20.0, 8.0)
 
     def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> AddedBursts | None:
         if rng.random() >= self.probability * difficulty:
             return None
-        seconds = plan.num_samples / SAMPLE_RATE
+        seconds, (low, high) = plan.num_samples / SAMPLE_RATE, self.loudness
         track = np.zeros(plan.num_samples, np.float32)
         for _ in range(rng.poisson(seconds * rng.uniform(*self.rate))):
             start = round(rng.uniform(0, seconds) * SAMPLE_RATE)
-            burst = self._burst(rng) * gain(rng.uniform(self.loudness[0], self.loudness[1] * difficulty))
+            burst = self._burst(rng) * gain(rng.uniform(low, low + (high - low) * difficulty))
             for _ in range(rng.integers(2, self.MOST + 1) if rng.random() < self.REPEATED else 1):
                 heard = burst[: max(len(track) - start, 0)]
                 track[start : start + len(heard)] += heard

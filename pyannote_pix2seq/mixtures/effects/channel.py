@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.signal import fftconvolve, firwin2
 
+from ..plain import Probability
 from ..plan import Plan
 from .base import Neutral, Samples, Sound, filtered, library
 from .noise import coloured
@@ -25,8 +26,8 @@ class Filtered(Neutral):
 class Microphone:
     """Tilt of the recording chain, and sometimes a narrow band: telephones, cheap codecs."""
 
-    probability: float = 0.7
-    narrow: float = 0.3
+    probability: Probability = 0.7
+    narrow: Probability = 0.3
     depth: float = 12.0
 
     def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> Filtered | None:
@@ -58,7 +59,7 @@ class Quantised(Neutral):
 class Telephone:
     """300 to 3400 Hz, in mu-law."""
 
-    probability: float = 0.2
+    probability: Probability = 0.2
 
     def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> Quantised | None:
         if rng.random() >= self.probability * difficulty:

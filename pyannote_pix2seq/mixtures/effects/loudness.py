@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..plain import Probability, Range
 from ..plan import Plan
 from .base import Neutral, Samples, Sound, beside, gain, level, library
 
@@ -58,8 +59,8 @@ class Level:
         How much quieter it is where nobody speaks: nobody turns a recorder up for silence.
     """
 
-    range: tuple[float, float] = (-50.0, -12.0)
-    quieter: tuple[float, float] = (0.0, 40.0)
+    range: Range = (-50.0, -12.0)
+    quieter: Range = (0.0, 40.0)
 
     def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> Scaled:
         middle = sum(self.range) / 2
@@ -88,8 +89,8 @@ class Clipping:
         Range of what is kept above the level of the mixture, in decibels; speech peaks at about 15.
     """
 
-    probability: float = 0.1
-    headroom: tuple[float, float] = (3.0, 12.0)
+    probability: Probability = 0.1
+    headroom: Range = (3.0, 12.0)
 
     def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> Clipped | None:
         if rng.random() >= self.probability * difficulty:

@@ -11,6 +11,7 @@ from typing import cast
 import numpy as np
 from scipy.signal import firwin2, oaconvolve
 
+from ..plain import Probability, Range
 from ..plan import Plan
 from .base import Neutral, Samples, Sound, beside, gain, level, speech_level
 from .recordings import recordings
@@ -41,9 +42,9 @@ class Noise:
         Range of the signal-to-noise ratio at full difficulty, in decibels.
     """
 
-    probability: float = 0.9
+    probability: Probability = 0.9
     recorded: Sequence[Samples] | str | Path = field(default=(), repr=False)
-    snr: tuple[float, float] = (3.0, 40.0)
+    snr: Range = (3.0, 40.0)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "recorded", recordings(self.recorded))

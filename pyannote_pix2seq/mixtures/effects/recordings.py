@@ -70,8 +70,20 @@ def _read(path: Path, prepare: Callable[[Samples], Samples] | None) -> Samples:
 def recordings(
     given: Sequence[Samples] | str | Path, prepare: Callable[[Samples], Samples] | None = None
 ) -> Sequence[Samples]:
-    """The folder's recordings where a path was given; arrays as they are."""
-    return Recordings(given, prepare) if isinstance(given, (str, Path)) else given
+    """The folder's recordings where a path was given; arrays as they are.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+    """
+    if isinstance(given, (str, Path)):
+        return Recordings(given, prepare)
+    if isinstance(given, Recordings):  # which reads as it goes
+        return given
+    if not isinstance(given, (list, tuple)) or not all(isinstance(samples, np.ndarray) for samples in given):
+        raise TypeError("recordings: expected one folder of them")
+    return given
 
 
 def impulse_response(samples: Samples) -> Samples:

@@ -9,6 +9,7 @@ from typing import cast
 
 import numpy as np
 
+from ..plain import Probability, Range
 from ..plan import SAMPLE_RATE, Plan
 from .base import Neutral, Samples, Sound, convolve, gain
 from .recordings import impulse_response, recordings
@@ -41,11 +42,11 @@ class Reverberation:
         Range, in decibels.
     """
 
-    probability: float = 0.6
+    probability: Probability = 0.6
     rooms: int = 0
     measured: Sequence[Samples] | str | Path = field(default=(), repr=False)
-    decay: tuple[float, float] = (0.12, 0.8)
-    direct_to_reverberant: tuple[float, float] = (-3.0, 15.0)
+    decay: Range = (0.12, 0.8)
+    direct_to_reverberant: Range = (-3.0, 15.0)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "measured", recordings(self.measured, impulse_response))
@@ -94,9 +95,9 @@ class Distance:
         Range of the time in which the echo falls by 60 dB, in seconds.
     """
 
-    probability: float = 0.3
-    distance: tuple[float, float] = (0.3, 4.0)
-    decay: tuple[float, float] = (0.2, 0.8)
+    probability: Probability = 0.3
+    distance: Range = (0.3, 4.0)
+    decay: Range = (0.2, 0.8)
 
     def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> Echoes | None:
         if rng.random() >= self.probability * difficulty or not plan.voices:

@@ -83,11 +83,19 @@ def split(
     Raises
     ------
     ValueError
-        If the subset is unknown or the shares do not sum to 1.
+        If the subset is unknown, the shares do not sum to 1, or the corpus has one speaker in two subsets.
     """
     if subset not in SUBSETS:
         raise ValueError(f"unknown subset {subset!r}; known subsets: {', '.join(SUBSETS)}.")
-    return [u for u in utterances if (u.split or subset_of(u.speaker, shares)) == subset]
+    chosen: list[Utterance] = []
+    subsets: dict[tuple[str, str], str] = {}  # of those met so far
+    for u in utterances:
+        its = u.split or subset_of(u.speaker, shares)
+        if (other := subsets.setdefault((u.source, u.speaker), its)) != its:
+            raise ValueError(f"speaker {u.speaker!r} is in the {other} subset and in the {its} subset ({u.path}).")
+        if its == subset:
+            chosen.append(u)
+    return chosen
 
 
 def sex(text: str) -> str:

@@ -9,6 +9,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...files import reading_table
 from .base import Source, Utterance, existing_folder, sex
 
 csv.field_size_limit(2**24)  # a few sentences are longer than the 128 KiB that csv allows
@@ -35,7 +36,7 @@ class CommonVoice(Source):
             )
         for table in self.tables:
             existing_folder(table.parent / "clips", "commonvoice")
-            with table.open(newline="", encoding="utf-8") as file:
+            with reading_table(table) as file:
                 columns = file.readline().rstrip("\r\n").split("\t")
             missing = {"client_id", "path"} - set(columns)
             if missing:
@@ -46,9 +47,12 @@ class CommonVoice(Source):
 
     def __iter__(self) -> Iterator[Utterance]:
         for table in self.tables:
-            with table.open(newline="", encoding="utf-8") as file:
+            with reading_table(table) as file:
                 # Sentences may hold a lone quotation mark.
-                for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE, restval=""):
+                rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE, restval="")
+                for row in rows:
+                    if not row["client_id"].strip():  # or all of them would be one person
+                        raise ValueError(f"commonvoice: {str(table)!r}, line {rows.line_num}: no client_id.")
                     name = row["path"] if "." in row["path"] else row["path"] + ".mp3"  # the first releases: no ending
                     yield Utterance(
                         row["client_id"],

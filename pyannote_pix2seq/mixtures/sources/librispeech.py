@@ -29,8 +29,8 @@ class LibriSpeech(Source):
 
     def __init__(self, root: str | Path) -> None:
         given = existing_folder(root, self.name)
-        for folder in (given, *(given / name for name in self.folders)):
-            self.subsets = {path.name: path for path in sorted(folder.glob("*/")) if _split(path.name)}
+        for folder in filter(Path.is_dir, (given, *(given / name for name in self.folders))):
+            self.subsets = {path.name: path for path in sorted(folder.iterdir()) if path.is_dir() and _split(path.name)}
             if self.subsets:
                 break
         else:

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...files import reading_table
 from .base import SUBSETS, Source, Utterance, existing_file, sex
 
 
@@ -36,7 +37,7 @@ class Manifest(Source):
         self.split = split
         needed = ["path", "speaker", *(["split"] if split else [])]
         for table in self.paths:
-            with table.open(newline="", encoding="utf-8-sig") as file:
+            with reading_table(table) as file:
                 columns = csv.DictReader(file).fieldnames or []
             missing = [name for name in needed if name not in columns]
             if missing:
@@ -49,7 +50,7 @@ class Manifest(Source):
             yield from self._rows(path)
 
     def _rows(self, path: Path) -> Iterator[Utterance]:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with reading_table(path) as file:
             table = csv.DictReader(file, restval="")
             for row in table:
                 split = row.get("split", "")

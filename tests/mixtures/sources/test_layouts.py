@@ -95,6 +95,19 @@ def test_manifest_errors(tmp_path, rows, split, message):
         list(source("manifest", path=path, split=split))
 
 
+@pytest.mark.parametrize(("name", "table"), [("manifest", "manifest.csv"), ("commonvoice", "validated.tsv")])
+def test_a_table_in_another_encoding_is_named(tmp_path, name, table):
+    (tmp_path / "clips").mkdir()
+    (tmp_path / table).write_bytes(
+        "\t".join(["client_id", "path"]).encode() if name == "commonvoice" else b"path,speaker"
+    )
+    with (tmp_path / table).open("ab") as file:
+        file.write("\nJosé\ta.mp3\n".encode("latin-1") if name == "commonvoice" else "\na.wav,José\n".encode("latin-1"))
+    root = {"path" if name == "manifest" else "root": tmp_path}
+    with pytest.raises(ValueError, match=rf"{table}' is not in UTF-8 .*save it as such"):
+        list(source(name, **root))
+
+
 SPEAKERS = (
     ";ID  |SEX| SUBSET           |MINUTES| NAME",
     "14   | F | train-clean-360  | 25.03 | A B",
@@ -108,6 +121,7 @@ def test_librispeech(tmp_path):
     text(root / "train-clean-360/14/208/14-208.trans.txt", "14-208-0000 A")
     train = audio(root / "train-clean-360/14/208/14-208-0000.flac")
     test = audio(root / "test-clean/1089/134686/1089-134686-0000.flac")
+    text(root / "dev-clean.tar.gz", "beside what it unpacks to")
     expected = [("1089", test, "male", ""), ("14", train, "female", "")]
     assert fields(source("librispeech", root=root), "speaker", "path", "sex", "split") == expected
     assert fields(source("librispeech", root=tmp_path), "speaker", "path", "sex", "split") == expected
@@ -207,6 +221,13 @@ def test_commonvoice(tmp_path):
         Utterance("ef56", german, sex="male", age="teens", source="commonvoice"),
         *english,
     ]
+
+
+def test_commonvoice_without_a_speaker(tmp_path):
+    text(tmp_path / "validated.tsv", COLUMNS, "\tcommon_voice_en_1.mp3\tA.\t2\t0\t\t\t\ten\t")
+    audio(tmp_path / "clips/common_voice_en_1.mp3")
+    with pytest.raises(ValueError, match=r"validated\.tsv', line 2: no client_id"):
+        list(source("commonvoice", root=tmp_path))
 
 
 def kaldi(folder: Path, scp: str, *segments: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,14 @@ def test_the_split_of_the_corpus_wins():
     given_split = [Utterance(f"speaker{i}", Path("a.wav"), split="test") for i in range(20)]
     assert split(given_split, "test") == given_split
     assert split(given_split, "train") == []
+
+
+def test_a_speaker_whom_the_corpus_has_in_two_subsets_is_refused():
+    torn = [Utterance("ann", Path("a.wav"), split="train"), Utterance("ann", Path("b.wav"), split="test")]
+    with pytest.raises(ValueError, match=r"'ann' is in the train subset and in the test subset \(b\.wav\)"):
+        split(torn, "train")
+    two = [replace(torn[0], source="x"), replace(torn[1], source="y")]  # two people of one name
+    assert split(two, "train") == two[:1]
 
 
 def test_errors():
