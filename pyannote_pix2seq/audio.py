@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,6 +18,7 @@ SAMPLE_RATE = 16000  # Hz
 READABLE = "WAV, FLAC, OGG, Opus, MP3, AIFF, AU, CAF or W64"
 SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".au", ".caf", ".w64"})
 
+LARGEST = 1e9  # of samples: the squares of larger ones are no float32 any more
 MOST_CHANNELS = 64  # more of them than samples: (sample, channel), which would be averaged away
 
 _READ = 1 << 16  # frames decoded at a time: 1.4 s at 44.1 kHz
@@ -80,9 +82,9 @@ def open_audio(source: Source) -> Recording:
     Parameters
     ----------
     source : path, file object, mapping or (path, Segment)
-        A mapping has `audio` (a path or a file object open for reading bytes) or `waveform`, (channel, sample),
-        with `sample_rate`, in Hz; and may have `uri`, and `channel` (from 0) to read one channel instead of the
-        mean of all. `(path, Segment)` is a part of a file, in seconds.
+        A mapping has `audio` (a path, a file object open for reading bytes, or a part of a file) or `waveform`,
+        (channel, sample), with `sample_rate`, in Hz; and may have `uri`, and `channel` (from 0) to read one channel
+        instead of the mean of all. `(path, Segment)` is a part of a file, in seconds.
 
     Raises
     ------
@@ -99,6 +101,8 @@ def open_audio(source: Source) -> Recording:
         return _open_waveform(source)
     if "audio" not in source:
         raise ValueError(f"audio needs the key 'audio' or 'waveform'; got {', '.join(map(repr, source)) or 'no key'}.")
+    if isinstance(source["audio"], tuple):
+        return _open_part(source["audio"], source)
     return _open_file(source)
 
 
@@ -130,16 +134,21 @@ def resample(blocks: Iterable[np.ndarray], rate: int, name: str = "audio") -> It
     Raises
     ------
     ValueError
-        If a sample is NaN or infinite: the message names the first bad second.
+        If a sample is NaN, infinite or absurdly large: the message names the first bad second.
     """
     stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32") if rate != SAMPLE_RATE else None
     num_in = num_out = 0
     for block in blocks:
         block = np.ascontiguousarray(block, dtype=np.float32)
-        finite = np.isfinite(block)
-        if not finite.all():
-            second = (num_in + int(np.argmin(finite))) / rate
-            raise ValueError(f"{name}: the sample at {second:.3f} s is not a finite number (NaN or infinite).")
+        usable = np.abs(block) < LARGEST
+        if not usable.all():
+            first = int(np.argmin(usable))
+            what = (
+                f"{block[first]:g}, but full scale is 1"
+                if np.isfinite(block[first])
+                else "not a finite number (NaN or infinite)"
+            )
+            raise ValueError(f"{name}: the sample at {(num_in + first) / rate:.3f} s is {what}.")
         num_in += len(block)
         block = stream.resample_chunk(block) if stream else block
         num_out += len(block)
@@ -177,12 +186,12 @@ def _join(blocks: list[np.ndarray]) -> np.ndarray:
     return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
 
 
-def _open_part(source: tuple) -> Recording:
+def _open_part(source: tuple, more: Mapping[str, Any] | None = None) -> Recording:
     """Part of a file. Read from the file's start, so that the samples are those of the whole file."""
     if len(source) != 2 or not isinstance(source[1], Segment):
         raise ValueError(f"a part of a file is (path, Segment(start, end)); got {source!r}.")
     path, segment = source
-    whole = open_audio(path)
+    whole = open_audio({**(more or {}), "audio": path})
     start, end = (round(min(max(t * SAMPLE_RATE, 0), whole.num_samples)) for t in segment)
 
     def native() -> Iterator[np.ndarray]:
@@ -200,11 +209,13 @@ def _open_part(source: tuple) -> Recording:
 def _open_waveform(source: Mapping[str, Any]) -> Recording:
     uri = str(source.get("uri") or "waveform")
     rate = source.get("sample_rate")
-    if rate is None or rate <= 0 or rate != int(rate):
+    if not isinstance(rate, int | float | np.number) or not 0 < rate < math.inf or rate != int(rate):
         raise ValueError(f"{uri}: 'waveform' needs its 'sample_rate', in Hz; got {rate!r}.")
     waveform = source["waveform"]
     if hasattr(waveform, "detach"):  # a torch tensor, named by what it does so that torch need not be imported
-        waveform = waveform.detach().cpu().numpy()
+        waveform = waveform.detach().cpu()
+        # numpy has no bfloat16
+        waveform = (waveform.float() if waveform.is_floating_point() else waveform).numpy()
     waveform = np.asarray(waveform)
     if waveform.ndim != 2:
         raise ValueError(f"{uri}: 'waveform' must be (channel, sample); got shape {waveform.shape}.")
@@ -263,8 +274,8 @@ def _mixer(name: str, num_channels: int, channel: int | None) -> Callable[[np.nd
     """(sample, channel) -> (sample,): one channel, or the mean of all."""
     if channel is None:
         return lambda block: block[:, 0] if num_channels == 1 else block.mean(axis=1)
-    if not 0 <= channel < num_channels:
-        raise ValueError(f"{name}: there is no channel {channel}; its channels are 0 to {num_channels - 1}.")
+    if not isinstance(channel, int | np.integer) or not 0 <= channel < num_channels:
+        raise ValueError(f"{name}: there is no channel {channel!r}; its channels are 0 to {num_channels - 1}.")
     return lambda block: block[:, channel]
 
 

@@ -48,7 +48,7 @@ def _expand(item: Path) -> Iterator[tuple[str, Path]]:
     if item.suffix == ".lst":
         if not item.is_file():
             raise FileNotFoundError(f"{item}: there is no such list.")
-        lines = (Path(line.strip()) for line in item.read_text(encoding="utf-8").splitlines() if line.strip())
+        lines = (Path(line.strip()) for line in item.read_text(encoding="utf-8-sig").splitlines() if line.strip())
         yield from ((line.stem if line.is_absolute() else _name(line), item.parent / line) for line in lines)
     elif item.is_dir() or (glob.has_magic(str(item)) and not item.exists()):
         there = item.rglob("*") if item.is_dir() else map(Path, glob.glob(str(item), recursive=True))
@@ -82,14 +82,18 @@ def bulk(
     Yields
     ------
     result : (name, Diarization, Exception or None)
-        When it is written; the reason if the file cannot be read; None if it was diarized before.
+        When it is written; the reason if the file cannot be read, or what was found not be written; None if it was
+        diarized before.
     """
     waiting = {name: path for name, path in files.items() if not _rttm(folder, name).exists()}
     yield from ((name, None) for name in files if name not in waiting)
     asked = ({"uri": name, "audio": path} for name, path in waiting.items())
     for file, result in pipeline.apply_batch(asked, **options, return_exceptions=True):
         if isinstance(result, Diarization):
-            write(result, folder, file["uri"])
+            try:
+                write(result, folder, file["uri"])
+            except OSError as error:  # a name that is too long, say: the others go on
+                result = error
         yield file["uri"], result
 
 

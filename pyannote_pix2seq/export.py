@@ -13,7 +13,7 @@ from pyannote.audio import Model
 
 from .files import replacing
 from .models.checkpoints import load_checkpoint, open_checkpoint
-from .models.weights import save
+from .models.weights import TRAINING_ONLY, save
 from .pipelines import PromptedSpeakerDiarization
 
 CARD = """\
@@ -75,7 +75,8 @@ def export(checkpoint: str | Path, folder: str | Path, mean_with: Sequence[str |
         raise ValueError(f"{folder}: is a file; expected a folder to write to.")
     model = load_checkpoint(checkpoint)
     others = [load_checkpoint(path).state_dict() for path in mean_with]
-    for name, weights in model.state_dict().items():
+    shipped = {n: weights for n, weights in model.state_dict().items() if not n.startswith(TRAINING_ONLY)}
+    for name, weights in shipped.items():
         for path, other in zip(mean_with, others, strict=True):
             if name not in other or other[name].shape != weights.shape:
                 raise ValueError(f"{path}: is of another model than {checkpoint}: {name} differs.")
@@ -101,6 +102,11 @@ def _pipeline(model: Model) -> tuple[str, dict[str, Any]]:
             "params": {"model": "$model/pix2seq"},
         }
         params: dict[str, Any] = dict(PromptedSpeakerDiarization(model).default_parameters())
+    elif kind == "DeviNet" and model.specifications.permutation_invariant:
+        raise ValueError(
+            "this DeviNet tells speakers of a chunk apart, not classes: `pyannote-pix2seq strip` it for pyannote's own "
+            "SpeakerDiarization pipeline."
+        )
     elif kind == "DeviNet":
         pipeline = {
             "name": "pyannote_pix2seq.pipelines.MultiLabelSegmentation",

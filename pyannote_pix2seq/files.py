@@ -16,7 +16,7 @@ from pyannote.database import FileFinder, registry
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary file beside `path`, which takes its place when all went well: readers never see half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)  # no longer than the name may be
     os.close(handle)
     temporary = Path(name)
     try:

@@ -73,7 +73,9 @@ def _figure(diarization: Annotation, recording: Recording | None, reference: Ann
 
     speech = diarization.get_timeline().support().duration()
     title = f"{_name(diarization, recording)}   ·   {len(labels)} speaker{'' if len(labels) == 1 else 's'}, "
-    axes[0].set_title(title + f"{speech:.1f} s of speech in {duration:.1f} s", loc="left", fontsize=11)
+    axes[0].set_title(
+        title + f"{speech:.1f} s of speech in {duration:.1f} s", loc="left", fontsize=11, parse_math=False
+    )
     _rows(axes[0], diarization, labels, color)
     if recording:
         times = (np.arange(len(low)) + 0.5) * duration / max(len(low), 1)
@@ -120,7 +122,7 @@ def _rows(axes: Axes, annotation: Annotation, labels: list[str], color: dict[str
         spans = [(segment.start, segment.duration) for segment in annotation.label_timeline(label)]
         axes.broken_barh(spans, (row - 0.36, 0.72), facecolors=color.get(label, "#BBBBBB"), alpha=alpha, linewidth=0)
     seconds = [f"{label}  {annotation.label_duration(label):.1f} s" for label in labels]
-    axes.set_yticks(range(len(labels)), seconds, fontsize=9)
+    axes.set_yticks(range(len(labels)), seconds, fontsize=9, parse_math=False)  # names may have dollars
     axes.set_ylim(max(len(labels), 1) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color="#E4E4E4", linewidth=0.6)

@@ -46,6 +46,11 @@ class TimeGrid:
         """Duration of one step, in seconds."""
         return self.duration / self.num_steps
 
+    def first(self, seconds: float) -> TimeGrid:
+        """Its first seconds, or all of it when it is shorter: the same steps."""
+        num_steps = max(self.step(seconds), 1)
+        return TimeGrid(self.seconds(num_steps), num_steps)
+
     def step(self, seconds: float) -> int:
         """Nearest grid step, clipped to the window."""
         return min(max(round(seconds / self.duration * self.num_steps), 0), self.num_steps)

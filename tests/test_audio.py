@@ -96,6 +96,7 @@ def test_every_kind_of_source_reads_the_same_samples(tmp_path):
         str(path),
         {"audio": path},
         {"audio": path.open("rb")},
+        {"audio": (path, Segment(0, 2))},
         io.BytesIO(path.read_bytes()),
         {"waveform": waveform, "sample_rate": SAMPLE_RATE},
         {"waveform": waveform.numpy(), "sample_rate": SAMPLE_RATE},
@@ -189,6 +190,25 @@ def test_the_first_bad_second_is_named(tmp_path, bad):
         for source in (tmp_path / "a.wav", {"waveform": samples[None], "sample_rate": rate, "uri": "a.wav"}):
             with pytest.raises(ValueError, match=r"a.wav: the sample at 7.500 s is not a finite number"):
                 open_audio(source).read()
+
+
+def test_what_is_far_beyond_full_scale_is_refused():
+    samples = np.zeros((1, 16000), np.float32)
+    samples[0, 8000] = -2e9
+    with pytest.raises(ValueError, match=r"call: the sample at 0.500 s is -2e\+09, but full scale is 1"):
+        open_audio({"waveform": samples, "sample_rate": 16000, "uri": "call"}).read()
+
+
+def test_numbers_of_any_precision_are_audio():
+    samples = torch.linspace(-0.5, 0.5, 400, dtype=torch.bfloat16)[None]
+    read = open_audio({"waveform": samples, "sample_rate": 16000}).read()
+    np.testing.assert_array_equal(read, samples[0].float().numpy())
+
+
+@pytest.mark.parametrize("wrong", [{"sample_rate": "16000"}, {"sample_rate": np.inf}, {"channel": "0"}])
+def test_what_is_no_number_is_told(wrong):
+    with pytest.raises(ValueError, match="sample_rate|channel"):
+        open_audio({"waveform": np.zeros((1, 5)), "sample_rate": 16000, **wrong})
 
 
 def test_waveforms_are_checked():

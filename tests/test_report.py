@@ -39,6 +39,12 @@ def test_pictures_are_drawn(tmp_path, num_speakers, suffix):
     assert (tmp_path / f"a.{suffix}").stat().st_size > 1000
 
 
+def test_names_may_have_dollars(tmp_path):
+    diarization = to_annotation([Turn(0, 50, 0)], [r"$\\nothing$ for $5"], GRID, uri="$5_and_$\\frac")
+    draw(diarization, None, tmp_path / "a.png", reference=diarization)
+    assert (tmp_path / "a.png").exists()
+
+
 def test_nothing_to_draw(tmp_path):
     draw(Diarization(uri="nothing"), recording([]), tmp_path / "a.png")
     with pytest.raises(ValueError, match=r"a.doc: the suffix of a picture is one of .*png"):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from pyannote.audio import Model, Pipeline
 from pyannote.audio import pipelines as stock
 
@@ -36,10 +37,28 @@ def load_pipeline(source: str) -> Pipeline:
         if path.name != source:
             raise FileNotFoundError(f"{source}: there is no such pipeline.")
         path = pretrained(source)
-    pipeline = Pipeline.from_pretrained(path if path.exists() else source)
-    if pipeline is None:
-        raise ValueError(f"{source}: cannot be loaded as a pipeline.")
-    return pipeline
+    if not path.exists():
+        pipeline = Pipeline.from_pretrained(source)
+        if pipeline is None:
+            raise ValueError(f"{source}: cannot be loaded as a pipeline.")
+        return pipeline
+    config = path / "config.yaml" if path.is_dir() else path
+    _check_config(config)
+    try:
+        return Pipeline.from_pretrained(path)
+    except (AttributeError, ImportError, KeyError, TypeError) as error:
+        raise ValueError(f"{config}: {type(error).__name__}: {error}.") from error
+
+
+def _check_config(path: Path) -> None:
+    """Raises ValueError when a `config.yaml` is none."""
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: is no yaml file: {error}") from None
+    pipeline = config.get("pipeline") if isinstance(config, dict) else None
+    if not isinstance(pipeline, dict) or not isinstance(pipeline.get("name"), str):
+        raise ValueError(f"{path}: needs `pipeline:` with a `name:` of its class, and `params:`.")
 
 
 def pipeline_of(model: Model) -> Pipeline:

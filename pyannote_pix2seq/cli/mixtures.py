@@ -191,11 +191,10 @@ def _bank(voices: str | None, registry: list[Path] | None) -> Bank | None:
 def _talks(data: list[str], subset: str, kind: str | None, registry: list[Path] | None) -> Iterator[Talk]:
     from pyannote.core import Annotation
     from pyannote.database import registry as databases
-    from pyannote.database.util import load_rttm, load_uem
 
     from ..mixtures.protocol import DATABASE, MixtureProtocol
     from ..mixtures.statistics import of_annotated, of_annotation, of_plan
-    from .references import load_registries, references
+    from .references import load_registries, read_rttm, read_uem, references
 
     load_registries(registry)
     ours = f"{DATABASE}.{MixtureProtocol.TASK}"
@@ -207,11 +206,9 @@ def _talks(data: list[str], subset: str, kind: str | None, registry: list[Path] 
         if (frozen := Path(item, f"{subset}.rttm")).is_file():
             item = str(frozen)
         if item.endswith(".rttm"):
-            if not Path(item).is_file():
-                raise FileNotFoundError(f"{item}: there is no such file.")
+            turns = read_rttm(Path(item))
             uem = Path(item).with_suffix(".uem")
-            annotated = load_uem(uem) if uem.is_file() else {}
-            turns = load_rttm(item)
+            annotated = read_uem(uem) if uem.is_file() else {}
             for uri in {**turns, **annotated}:
                 said = turns.get(uri, Annotation())
                 yield from of_annotated(said, annotated[uri]) if uri in annotated else [of_annotation(said)]

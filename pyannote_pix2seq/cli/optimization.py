@@ -84,7 +84,7 @@ def reduce_on_plateau(
 ) -> Schedule:
     """A lower rate when what the task monitors has not become better for `patience` epochs."""
     monitor, direction = model.task.val_monitor
-    if monitor is None:
+    if monitor is None or not model.task.has_validation:
         raise ValueError(f"scheduler ReduceLROnPlateau: {type(model.task).__name__} monitors nothing on this protocol.")
     scheduler = ReduceLROnPlateau(
         optimizer, direction, factor=factor, patience=patience, threshold=threshold, cooldown=cooldown, min_lr=min_lr

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,51 @@ from pyannote.database.util import load_rttm, load_uem
 from yaml import YAMLError
 
 from ..audio import SUFFIXES, open_audio
-from ..files import find_audio
+from ..files import find_audio, reading_table
 
 SUBSETS = ("train", "development", "test")
+
+
+def read_rttm(path: Path) -> dict[str, Annotation]:
+    """Turns of each file that an RTTM is about.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no such file, or it is no RTTM: the message tells the line.
+    """
+    lines = _lines(path, "RTTM file", lambda f: len(f) >= 8 and (f[0] != "SPEAKER" or _spans(f[3], f[4], length=True)))
+    return load_rttm(StringIO(lines)) if lines else {}
+
+
+def read_uem(path: Path) -> dict[str, Timeline]:
+    """What is annotated of each file that a UEM is about; raises as `read_rttm` does."""
+    lines = _lines(path, "UEM file", lambda f: len(f) == 4 and _spans(f[2], f[3]))
+    return load_uem(StringIO(lines)) if lines else {}
+
+
+def _lines(path: Path, what: str, fits: Callable[[list[str]], bool]) -> str:
+    """Lines that are no comments, checked: pyannote's own readers take any text, for one in which nobody speaks."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file.")
+    kept = []
+    with reading_table(path) as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip() or line.startswith(";;"):
+                continue
+            if not fits(line.split()):
+                raise ValueError(f"{path}: is no {what}; line {number} is {line.rstrip()[:40]!r}.")
+            kept.append(line)
+    return "".join(kept)
+
+
+def _spans(start: str, end: str, length: bool = False) -> bool:
+    """Whether these are seconds, in order; the second one may be a length."""
+    try:
+        first, last = float(start), float(end)
+    except ValueError:
+        return False
+    return last >= (0 if length else first)
 
 
 def load_registries(paths: Sequence[Path] | None) -> None:
@@ -99,12 +142,12 @@ def _of_folder(folder: Path, kind: str | None) -> list[Mapping[str, Any]]:
         if not rttm.is_file():
             raise ValueError(f"{path}: its reference {rttm.name} is not beside it.")
         uem = path.with_suffix(".uem")
-        annotated = _only(load_uem(uem), uem) if uem.is_file() else None
+        annotated = _only(read_uem(uem), uem) if uem.is_file() else None
         files.append(
             {
                 "uri": path.stem,
                 "audio": path,
-                "annotation": _only(load_rttm(rttm), rttm) or Annotation(uri=path.stem),
+                "annotation": _only(read_rttm(rttm), rttm) or Annotation(uri=path.stem),
                 "annotated": annotated or _whole(path),
             }
         )

@@ -70,16 +70,15 @@ def _uri(path: Path) -> str:
 def _annotations(paths: Iterable[Path]) -> dict[str, Annotation]:
     """By URI; a file without a line is about the file that has its name, where nobody speaks."""
     from pyannote.core import Annotation
-    from pyannote.database.util import load_rttm
+
+    from .references import read_rttm
 
     found: dict[str, Annotation] = {}
     for path in paths:
-        if not path.is_file():
-            raise FileNotFoundError(f"{path}: there is no such file.")
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            if line.strip() and len(line.split()) < 8:
-                raise ValueError(f"{path}: is no RTTM file; line {number} is {line[:40]!r}.")
-        found.update(load_rttm(path) or {_uri(path): Annotation(uri=_uri(path))})
+        for uri, annotation in (read_rttm(path) or {_uri(path): Annotation(uri=_uri(path))}).items():
+            if uri in found:
+                raise ValueError(f"{path}: another RTTM file is about {uri!r} too; a page shows one of them.")
+            found[uri] = annotation
     return found
 
 

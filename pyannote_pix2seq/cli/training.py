@@ -21,9 +21,8 @@ from torch import nn
 from ..decoder import install
 from ..files import find_audio
 from ..mixtures import protocol as mixtures
-from ..models.checkpoints import open_model, trust
+from ..models.checkpoints import open_checkpoint, open_model, trust
 from ..models.weights import WEIGHTS
-from ..tasks import SequenceDiarization
 from .callbacks import AveragedWeights, SeedSteps, checkpoints
 from .optimization import attach
 from .references import load_registries
@@ -79,10 +78,9 @@ def run(config: DictConfig, folder: Path) -> float | None:
         callbacks.append(RichProgressBar())
     if config.trainer.logger and not rehearsal:
         callbacks.append(LearningRateMonitor())
-    # our task gives each process its own windows
-    own = isinstance(task, SequenceDiarization)
-    trainer = _make("trainer", config.trainer, callbacks=callbacks, use_distributed_sampler=not own)
-    trainer.fit(model, ckpt_path=_resumed(config.resume, folder))
+    given = {} if task.has_validation else {"limit_val_batches": 0}  # Lightning takes no loader for a mistake
+    trainer = _make("trainer", config.trainer, callbacks=callbacks, **given)
+    trainer.fit(model, ckpt_path=_resumed(config.resume, folder, model))
     best = next((callback for callback in saved if callback.monitor is not None), None)
     if best is None or best.best_model_score is None:
         return None
@@ -203,12 +201,17 @@ def _blocks(model: nn.Module) -> Iterable[nn.Module]:
             yield child
 
 
-def _resumed(resume: str | None, folder: Path) -> str | None:
-    """Checkpoint to go on with."""
-    if resume is None:
+def _resumed(resume: str | None, folder: Path, model: Model) -> str | None:
+    """Checkpoint to go on with: one of such a model."""
+    path = folder / LAST if resume == "auto" else Path(resume or "")
+    if resume in (None, "auto") and not path.is_file():
         return None
-    if resume == "auto":
-        return str(folder / LAST) if (folder / LAST).is_file() else None
-    if not Path(resume).is_file():
+    if not path.is_file():
         raise FileNotFoundError(f"resume: there is no checkpoint {resume!r}; resume=auto takes the newest, or none.")
-    return resume
+    checkpoint = open_checkpoint(path)
+    kind, saved = checkpoint["pyannote.audio"]["architecture"]["class"], checkpoint["state_dict"]
+    other = [n for n, w in model.state_dict().items() if n in saved and saved[n].shape != w.shape]
+    if kind != type(model).__name__ or other:
+        differs = f"{other[0]} has another shape" if other else f"that is a {kind}"
+        raise ValueError(f"resume: {path} is of another model than this {type(model).__name__}: {differs}.")
+    return str(path)

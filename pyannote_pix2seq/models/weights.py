@@ -56,6 +56,11 @@ class Shippable(Model):
         return model.to(where) if isinstance(where, str | torch.device) else model
 
 
+def _halved(name: str, tensor: torch.Tensor) -> bool:
+    """Matrices are; but what a front-end measures time and frequencies by is not exact enough in float16."""
+    return tensor.ndim > 1 and tensor.is_floating_point() and not name.startswith("front_end.filters.")
+
+
 def save(model: Model, folder: str | Path) -> None:
     """Write the weights of a model and everything it takes to load them.
 
@@ -85,7 +90,7 @@ def save(model: Model, folder: str | Path) -> None:
         "versions": {name: version(name) for name in ("pyannote.audio", "pyannote-pix2seq")},
     }
     kept = {
-        name: tensor.half().contiguous() if tensor.ndim > 1 and tensor.is_floating_point() else tensor.contiguous()
+        name: tensor.half().contiguous() if _halved(name, tensor) else tensor.contiguous()
         for name, tensor in model.state_dict().items()
         if not name.startswith(TRAINING_ONLY)
     }

@@ -42,9 +42,9 @@ class Calibration:
         ValueError
             If it has other keys, or values that are no numbers.
         """
-        numbers = all(isinstance(value, (int, float)) for value in values.values())
-        if not {"offset", "slope"} >= {*values} or not numbers:
-            raise ValueError(f"calibration: expected the numbers offset and slope; got {dict(values)}.")
+        fits = isinstance(values, Mapping) and {"offset", "slope"} >= {*values}
+        if not fits or not all(isinstance(value, (int, float)) for value in values.values()):
+            raise ValueError(f"calibration: expected the numbers offset and slope; got {values!r}.")
         return cls(**values)
 
     def __call__(self, probabilities: Sequence[float] | np.ndarray) -> list[float]:

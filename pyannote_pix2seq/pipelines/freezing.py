@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 from pyannote.audio import Pipeline
+from pyannote.pipeline.parameter import Uniform
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 class Freezing(Pipeline):
@@ -19,7 +25,18 @@ class Freezing(Pipeline):
         return self.instantiate({})
 
     def instantiate(self, params: dict[str, Any]) -> Freezing:
-        """Give hyper-parameters their values; of the frozen ones, others than theirs are refused with a warning."""
+        """Give hyper-parameters their values; of the frozen ones, others than theirs are refused with a warning.
+
+        Raises
+        ------
+        ValueError
+            If one does not exist, or its value is no number in its range.
+        """
+        for name, value in params.items():
+            declared = self._parameters.get(name)
+            if isinstance(declared, Uniform) and not (_is_number(value) and declared.low <= value <= declared.high):
+                expected = f"expected a number from {declared.low:g} to {declared.high:g}"
+                raise ValueError(f"hyper-parameter {name}: {expected}; got {value!r}.")
         frozen = self.parameters(frozen=True)
         super().freeze(frozen)  # again: since it has its value, it is a number
         return super().instantiate({**frozen, **params})

@@ -19,6 +19,11 @@ def counts(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: options[name] for name in COUNTS if name in options}
 
 
+def bounds_of(file: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Bounds of the number of speakers in a file: those given for all go before its own."""
+    return {**own_options(file, COUNTS), **{n: value for n, value in counts(given).items() if value is not None}}
+
+
 def check_options(given: Iterable[str], known: Sequence[str], what: str = "option") -> None:
     """Raise a ValueError that lists the known options when others are given."""
     unknown = [name for name in given if name not in known]
@@ -36,7 +41,7 @@ def own_options(file: Any, known: Sequence[str]) -> dict[str, Any]:
 def prepared(file: Source, preprocessors: Mapping | None, preload: bool) -> Mapping:
     """File as a mapping with its `uri`, its preprocessors, and its waveform where it is to be read beforehand."""
     mapping: Mapping = file if isinstance(file, Mapping) else {"audio": file}
-    if "uri" not in mapping:
+    if mapping.get("uri") is None:
         uri = open_audio(mapping).uri
         if isinstance(mapping, MutableMapping):  # the user's own, as in pyannote: that is where hooks leave things
             mapping["uri"] = uri

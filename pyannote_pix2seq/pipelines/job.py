@@ -75,13 +75,13 @@ class Job:
     def result(self, gap: float, calibration: Calibration) -> Diarization:
         """What was found so far; gaps in the speech of one speaker of at most `gap` seconds are filled."""
         settings = self.settings
-        grid, shortest = settings.grid, settings.min_duration_steps * settings.grid.resolution
+        grid, shortest, least = settings.grid, settings.min_duration_steps, settings.min_speakers
         found = [
-            stitch(state.chunks, grid, gap, self.duration, state.memory, self.uri)
+            stitch(state.chunks, grid, gap, self.duration, state.memory, self.uri, shortest, least)
             for state in self._found or [self.state]
         ]
-        bounds = settings.min_speakers, settings.max_speakers
-        agreed = vote(found, grid.resolution, self._known.labels, *bounds, gap, shortest)
+        bounds = least, settings.max_speakers
+        agreed = vote(found, grid.resolution, self._known.labels, *bounds, gap, shortest * grid.resolution)
         agreed.confidence = dict(zip(agreed.confidence, calibration([*agreed.confidence.values()]), strict=True))
         return agreed
 
@@ -99,14 +99,17 @@ class Job:
 
     def ask(self) -> Question | None:
         """What to decode next; None when the file is finished."""
+        try:
+            return self._ask()
+        except (OSError, ValueError) as error:
+            if not self._return_exceptions:
+                raise
+            self.finished, self.failure = True, error
+            return None
+
+    def _ask(self) -> Question | None:
         if not self._again:
-            try:
-                question = ask(self.state, self._buffer, self.settings)
-            except (OSError, ValueError) as error:
-                if not self._return_exceptions:
-                    raise
-                self.finished, self.failure = True, error
-                return None
+            question = ask(self.state, self._buffer, self.settings)
             if question is not None:
                 return question
         self._again = True
@@ -127,7 +130,7 @@ class Job:
             another = read_again(self.state, self._known, self.settings) if left else None
             if another is not None:
                 self._start(another)
-                return self.ask()
+                return self._ask()
         self.finished = True
         self._report()
         return None

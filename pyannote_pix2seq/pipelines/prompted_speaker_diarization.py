@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count, islice
@@ -17,13 +18,13 @@ from ..decoding.audible import Audible
 from ..decoding.search import Weighed
 from ..diarization import Diarization
 from ..models.checkpoints import open_model
-from ..prompts import SpeakerMemory
+from ..prompts import SpeakerMemory, prompt
 from .chunking import Buffer
 from .confidence import Calibration
 from .enrolment import enrol
 from .fold import STEPS, Settings, speaker_bounds
 from .freezing import Freezing
-from .inputs import COUNTS, OPTIONS, check_options, counts, own_options, prepared, tracked
+from .inputs import OPTIONS, bounds_of, check_options, own_options, prepared, tracked
 from .job import Failed, Job, advance
 
 
@@ -104,13 +105,14 @@ class PromptedSpeakerDiarization(Freezing):
             model = open_model(model, token, cache_dir)
         if not hasattr(model, "read") or not hasattr(model, "write"):
             raise ValueError(f"this pipeline needs a Pix2Seq model; got {type(model).__name__}.")
-        if not 0 < step <= 1:
-            raise ValueError(f"step is a ratio of the chunk, above 0 and at most 1; got {step}.")
-        if chunk_duration is not None and not model.grid.resolution <= chunk_duration:
-            raise ValueError(f"chunk_duration must be at least {model.grid.resolution} s; got {chunk_duration}.")
+        if not isinstance(step, int | float) or not 0 < step <= 1:
+            raise ValueError(f"step is a ratio of the chunk, above 0 and at most 1; got {step!r}.")
+        least = model.grid.resolution
+        if chunk_duration is not None and not (isinstance(chunk_duration, int | float) and least <= chunk_duration):
+            raise ValueError(f"chunk_duration must be at least {least} s; got {chunk_duration!r}.")
         for name, value in (("batch_size", batch_size), ("beam", beam), ("readings", readings)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1; got {value}.")
+            if not isinstance(value, int | np.integer) or value < 1:
+                raise ValueError(f"{name} must be a whole number from 1; got {value!r}.")
         self.model = model.eval()
         self.calibration = Calibration.read(calibration or {})
         self.chunk_duration, self.step = chunk_duration, step
@@ -176,8 +178,8 @@ class PromptedSpeakerDiarization(Freezing):
         twice = sorted({uri for uri in uris if uris.count(uri) > 1})
         if twice:
             raise ValueError(f"files of one list need different URIs; more than one is called {', '.join(twice)}.")
-        for bounds in (counts(options), *(own_options(f, COUNTS) for f in files)):
-            self._settings(**bounds)  # complain now, not when the first result is asked for
+        for f in files:
+            self._settings(**bounds_of(f, options))  # complain now, not when the first result is asked for
         return self.apply_batch(files, **options)
 
     def apply(
@@ -231,7 +233,7 @@ class PromptedSpeakerDiarization(Freezing):
     ) -> Iterator[tuple[Any, Any]]:
         """Diarize many files: chunks of different files are decoded together.
 
-        Parameters are those of `apply`, for each file; what the `pipeline_kwargs` of a file say goes before.
+        Parameters are those of `apply`, for each file; they go before what the `pipeline_kwargs` of a file say.
 
         Returns
         -------
@@ -249,7 +251,7 @@ class PromptedSpeakerDiarization(Freezing):
                 if return_exceptions:
                     return Failed(file, error)
                 raise
-            settings = self._settings(**(own_options(file, COUNTS) or common))
+            settings = self._settings(**bounds_of(file, common))
             ready = self.setup_hook(file, hook)
             return Job(file, recording.uri, recording, self._readings(settings), known, ready, return_exceptions)
 
@@ -311,7 +313,8 @@ class PromptedSpeakerDiarization(Freezing):
         self, num_speakers: int | None = None, min_speakers: int | None = None, max_speakers: int | None = None
     ) -> Settings:
         minimum, maximum = speaker_bounds(num_speakers, min_speakers, max_speakers)
-        grid = self.model.grid
+        # no longer than what the model was trained on
+        grid = self.model.grid.first(self.model.specifications.duration)
         shortest = max(grid.step(self.min_duration_on), 1)
         return Settings(
             vocabulary=self.model.vocabulary,
@@ -342,4 +345,11 @@ class PromptedSpeakerDiarization(Freezing):
                 self._advance([job])
             return job.state.memory
 
-        return enrol(SpeakerMemory() if memory is None else memory, {} if speakers is None else speakers, listen)
+        known = enrol(SpeakerMemory() if memory is None else memory, {} if speakers is None else speakers, listen)
+        prompted = prompt(known, settings.grid, SAMPLE_RATE, settings.most_prompted).labels
+        if left := [voice.label for voice in known.voices if len(voice.clip) and voice.label not in prompted]:
+            warnings.warn(
+                f"{', '.join(left)} will not be recognised: this model knows {len(prompted)} voices at a time.",
+                stacklevel=4,
+            )
+        return known

@@ -161,7 +161,14 @@ def join(turns: Iterable[FileTurn], edges: Sequence[int], gap: int, edge_gap: in
 
 
 def stitch(
-    chunks: Sequence[ChunkTurns], grid: TimeGrid, gap: float, duration: float, memory: SpeakerMemory, uri: str | None
+    chunks: Sequence[ChunkTurns],
+    grid: TimeGrid,
+    gap: float,
+    duration: float,
+    memory: SpeakerMemory,
+    uri: str | None,
+    shortest: int = 1,
+    min_speakers: int = 0,
 ) -> Diarization:
     """Diarization of a file.
 
@@ -178,12 +185,21 @@ def stitch(
     memory : SpeakerMemory
         After the last chunk.
     uri : str or None
+    shortest : int
+        Steps of a turn; shorter ones, such as those cut by the end of a chunk, are left out.
+    min_speakers : int
+        When fewer are left by that, the longest turn of each speaker stays.
     """
     turns = [turn for chunk in chunks for turn in chunk.turns]
     edges = [chunk.chunk.keep for chunk in chunks]
     diarization = Diarization(uri=uri)
     diarization.memory = memory
-    for track, turn in enumerate(join(turns, edges, _steps(gap, grid), _steps(EDGE_GAP, grid))):
+    joined = join(turns, edges, _steps(gap, grid), _steps(EDGE_GAP, grid))
+    kept = [turn for turn in joined if turn.end - turn.start >= shortest]
+    if len({turn.label for turn in kept}) < min_speakers:
+        longest = {turn.label: turn for turn in sorted(joined, key=lambda turn: turn.end - turn.start)}
+        kept = [turn for turn in joined if turn in kept or turn is longest[turn.label]]
+    for track, turn in enumerate(kept):
         segment = Segment(grid.seconds(turn.start), min(grid.seconds(turn.end), duration))
         if segment:
             diarization[segment, track] = turn.label

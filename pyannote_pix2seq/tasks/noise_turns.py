@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 
 from ..turns import Turn
 from .targets import Window
+from .windows import RecordedWindows, SyntheticWindows
 
 
 def noise_turns(
@@ -42,21 +43,19 @@ class WithNoiseTurns(Dataset):
 
     Parameters
     ----------
-    windows : Dataset
-        Of `Window`s.
-    num_steps : int
-        Of the time grid.
+    windows : SyntheticWindows or RecordedWindows
     most : int
         Largest number of noise turns in a window.
     seed : int
     """
 
-    def __init__(self, windows: Dataset, num_steps: int, most: int, seed: int) -> None:
-        self.windows, self.num_steps, self.most, self.seed = windows, num_steps, most, seed
+    def __init__(self, windows: SyntheticWindows | RecordedWindows, most: int, seed: int) -> None:
+        self.windows, self.most, self.seed = windows, most, seed
 
     def __getitem__(self, index: int) -> Window:
         window = self.windows[index]
         forced, asked = window.turns[: window.num_forced], window.turns[window.num_forced :]
-        first = min(max((turn.end for turn in forced), default=0), self.num_steps - 1)
+        last = self.windows.grid.num_steps  # of the window, which may be shorter than the model's
+        first = min(max((turn.end for turn in forced), default=0), last - 1)
         rng = np.random.default_rng((self.seed, index, 1))  # not the numbers of the window itself
-        return replace(window, noise=noise_turns(rng, asked, first, self.num_steps, self.most))
+        return replace(window, noise=noise_turns(rng, asked, first, last, self.most))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from pyannote.core import Segment, Timeline
 from pyannote.metrics.diarization import DiarizationErrorRate
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from torchmetrics import Metric
 
 from ..decoding.rules import window_rules
@@ -32,8 +33,8 @@ from .windows import Prompting, RecordedWindows, SyntheticWindows
 MIN_POSITIONS = 6  # about half a second: less says little about a voice
 
 
-class Consecutive(Sampler):
-    """Consecutive indices, dealt out to the processes of a run in turns.
+class Consecutive(DistributedSampler):
+    """Consecutive indices, dealt out to the processes of a run in turns: Lightning deals out no further.
 
     Parameters
     ----------
@@ -53,6 +54,9 @@ class Consecutive(Sampler):
 
     def __len__(self) -> int:
         return self.count
+
+    def set_epoch(self, epoch: int) -> None:
+        """Epochs are told apart by where they begin."""
 
 
 class LazyLoader(DataLoader):
@@ -197,9 +201,13 @@ class SequenceDiarization(SegmentationTask):
             raise ValueError(
                 f"the cache {self.cache} was made for {found}, not for {self.protocol.name}: delete it, or set another."
             )
+        if self.has_validation and not self.prepared_data["subset"].any():
+            raise ValueError(
+                f"the cache {self.cache} was made when {found} had no development set: delete it, or set another."
+            )
         self._specify(int(self.prepared_data["voices"].max(initial=-1)) + 1)
 
-    def windows(self, subset: str) -> Dataset:
+    def windows(self, subset: str) -> SyntheticWindows | RecordedWindows:
         """Windows without end, by index."""
         longest = self.model.grid.duration
         if self.duration > longest:
@@ -229,9 +237,9 @@ class SequenceDiarization(SegmentationTask):
         distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
         num_processes = torch.distributed.get_world_size() if distributed else 1
         rank = torch.distributed.get_rank() if distributed else 0
-        windows = self.windows(subset)
-        if subset == "train" and self.noise_turns:
-            windows = WithNoiseTurns(windows, self.model.vocabulary.num_steps, self.noise_turns, self.seed)
+        made = self.windows(subset)
+        noisy = subset == "train" and self.noise_turns
+        windows: Dataset = WithNoiseTurns(made, self.noise_turns, self.seed) if noisy else made
         return LazyLoader(
             windows,
             batch_size=self.batch_size,
@@ -249,14 +257,16 @@ class SequenceDiarization(SegmentationTask):
     def train_dataloader(self) -> DataLoader:
         return self._loader("train", self.num_batches * self.batch_size, self._windows_seen)
 
-    def val_dataloader(self) -> DataLoader | None:
-        return self._loader("development", self.num_validation, lambda: 0) if self.has_validation else None
+    def val_dataloader(self) -> DataLoader | list[Any]:
+        return self._loader("development", self.num_validation, lambda: 0) if self.has_validation else []
 
     def collate_fn(self, batch: list[Window], stage: str = "train") -> dict[str, Tensor]:
         num_positions = self.model.num_frames(len(batch[0].waveform))
         made = collate(batch, self.model.vocabulary, num_positions, self.model.steps_per_position)
         self.augmentation.train(mode=stage == "train")
-        augmented = self.augmentation(samples=made["waveforms"], sample_rate=self.model.hparams.sample_rate)
+        with torch.random.fork_rng(devices=[]):  # drawn by what is augmented: the same in any process, and once resumed
+            torch.manual_seed(zlib.crc32(made["waveforms"].numpy().tobytes()))
+            augmented = self.augmentation(samples=made["waveforms"], sample_rate=self.model.hparams.sample_rate)
         return {**made, "waveforms": augmented["samples"]}
 
     def _losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:

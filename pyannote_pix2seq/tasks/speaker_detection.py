@@ -115,6 +115,11 @@ class SpeakerDetection(SegmentationTask):
                 f"the cache {self.cache} was made for {found[0]} with classes {found[1]}, not for {self.protocol.name} "
                 f"with {self.classes}: delete it or choose another one."
             )
+        if self.has_validation and self.prepared_data["files"]["train"].all():
+            raise ValueError(
+                f"the cache {self.cache} was made when {found[0]} had no development set: delete it or choose another "
+                "one."
+            )
         self.classes = found[1]
         self.specifications = Specifications(
             classes=self.classes,
@@ -162,9 +167,11 @@ class SpeakerDetection(SegmentationTask):
         file, _, region_end = self.prepared_data["regions"][region].tolist()
         sample_rate = self.model.hparams.sample_rate
         num_samples = round(self.duration * sample_rate)
-        waveform = _read_audio(self.prepared_data["audio-path"][file], start, min(start + self.duration, region_end))
-        waveform, _ = self.model.audio.downmix_and_resample(*waveform)
-        waveform = waveform[:, :num_samples]
+        path, end = self.prepared_data["audio-path"][file], min(start + self.duration, region_end)
+        waveform, rate = _read_audio(path, start, end)
+        if waveform.shape[1]:  # annotations may go on behind the end of the audio, and nothing cannot be resampled
+            waveform, _ = self.model.audio.downmix_and_resample(waveform, rate)
+        waveform = waveform[:1, :num_samples]
 
         # pyannote takes the middle of frame i to be at i x step + duration / 2 after the start of the chunk
         frames = self.model.receptive_field
@@ -216,6 +223,9 @@ class SpeakerDetection(SegmentationTask):
             drop_last=True,
             collate_fn=partial(self.collate_fn, stage="train"),
         )
+
+    def val_dataloader(self) -> DataLoader | list[Any]:
+        return super().val_dataloader() or []  # Lightning takes None for a mistake
 
     def val__getitem__(self, idx: int) -> dict[str, Any]:
         return self.prepare_chunk(*self._validation[idx])

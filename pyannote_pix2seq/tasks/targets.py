@@ -149,7 +149,7 @@ def sequence_loss(
     # only times have neighbours, and only inside the window
     times_around = (neighbours >= vocabulary.first_time) & (neighbours < len(vocabulary)) & (picked > NEVER / 2)
     shares = shares * torch.where(target[..., None] >= vocabulary.first_time, times_around, offsets == 0)
-    shares = shares / shares.sum(-1, keepdim=True)
+    shares = shares / shares.sum(-1, keepdim=True).clamp_min(1e-9)  # no share at all: a time that audio has none of
     loss = -(shares * picked).sum(-1)
     return (loss * weight).sum() / weight.sum().clamp_min(1)
 

@@ -62,6 +62,17 @@ def test_bad_files_are_reported_and_the_others_go_on(run, calls, tmp_path):
         assert message in err
 
 
+def test_what_cannot_be_written_is_reported_and_the_others_go_on(run, calls, tmp_path):
+    longest = "n" * 250  # with its suffix as long as a name may be
+    (calls / "a.wav").rename(calls / f"{longest}.wav")
+    soundfile.write(calls / f"{longest}x.wav", conversation(TURNS, 320), RATE)
+    (calls / "loud.wav").unlink(missing_ok=True)
+    soundfile.write(calls / "loud.wav", np.full(RATE, 3e38, np.float32), RATE, subtype="FLOAT")
+    code, _, err = run("bulk", calls, "--into", tmp_path / "out")
+    assert code == 1 and "File name too long" in err and "loud.wav: the sample at 0.000 s is 3e+38" in err
+    assert written(tmp_path / "out") == ["b.rttm", "more/a.rttm", "more/c d.rttm", f"{longest}.rttm"]
+
+
 def test_a_run_that_was_stopped_goes_on(run, calls, tmp_path, monkeypatch):
     class StoppedError(Exception):
         pass
@@ -95,6 +106,8 @@ def test_what_is_found(calls, monkeypatch):
     assert find([f"{calls}/*.wav"]) == {"a": calls / "a.wav"}
     assert find([f"{calls}/**/*.flac", calls / "none.wav"]) == {"b": calls / "b.flac", "none": calls / "none.wav"}
     (calls / "some.lst").write_text(f"a.wav\n\nmore/a.wav\n{calls}/b.flac\n")
+    (calls / "marked.lst").write_text("a.wav\n", encoding="utf-8-sig")
+    assert find([calls / "marked.lst"]) == {"a": calls / "a.wav"}
     assert find([calls / "some.lst"]) == {name: everything[name] for name in ("a", "more/a", "b")}
 
 

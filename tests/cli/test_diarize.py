@@ -141,3 +141,20 @@ os.write(2, b"afterwards")
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stderr == "python\nafterwards"
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("pipeline: [", "config.yaml: is no yaml file"),
+        ("", "config.yaml: needs `pipeline:` with a `name:` of its class"),
+        ("- pipeline", "config.yaml: needs `pipeline:`"),
+        ("pipeline: {params: {}}", "config.yaml: needs `pipeline:`"),
+        ("pipeline: {name: pyannote_pix2seq.pipelines.Nothing}", "config.yaml: "),
+        ("pipeline: {name: tests.pipelines.oracle.OraclePipeline}\nparams: {speech: high}", "hyper-parameter speech"),
+    ],
+)
+def test_a_pipeline_that_is_none_is_told_in_one_line(run, call, tmp_path, config, message):
+    (tmp_path / "wrong").mkdir()
+    (tmp_path / "wrong" / "config.yaml").write_text(config)
+    assert_one_line_error(run("diarize", call, pipeline=tmp_path / "wrong"), message)

@@ -32,6 +32,32 @@ def test_an_empty_reference_is_silence(folder):
     assert not references(str(folder), "test")[0]["annotation"]
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("two.rttm", "hello world\n", r"two.rttm: is no RTTM file; line 1 is 'hello world'"),
+        ("two.rttm", ";; told\nSPEAKER two 1 a 1.0 <NA> <NA> who <NA> <NA>\n", "two.rttm: is no RTTM file; line 2"),
+        ("two.rttm", "SPEAKER two 1 0.5 1.0 <NA>\n", "two.rttm: is no RTTM file; line 1"),
+        ("two.rttm", "SPEAKER two 1 0.5 -1.0 <NA> <NA> who <NA> <NA>\n", "two.rttm: is no RTTM file; line 1"),
+        ("two.uem", "hello\n", "two.uem: is no UEM file; line 1 is 'hello'"),
+        ("two.uem", "two 1 1.0 0.0\n", "two.uem: is no UEM file; line 1"),
+    ],
+)
+def test_what_is_no_reference_is_not_taken_for_silence(folder, name, text, message):
+    (folder / "two" / name).write_text(text)
+    with pytest.raises(ValueError, match=message):
+        references(str(folder), "test")
+
+
+def test_comments_are_no_turns(folder):
+    path = folder / "one" / "one.rttm"
+    path.write_text(f";; annotated by hand\n\n{path.read_text()}")
+    assert references(str(folder), "test")[0]["annotation"].labels() == ["loose"]
+    path.write_bytes(path.read_bytes().replace(b"hand", b"Jos\xe9"))
+    with pytest.raises(ValueError, match=r"one\.rttm' is not in UTF-8"):
+        references(str(folder), "test")
+
+
 def test_names_differ(folder):
     for suffix in ("wav", "rttm"):
         (folder / f"one.{suffix}").write_bytes((folder / "one" / f"one.{suffix}").read_bytes())

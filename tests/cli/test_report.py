@@ -57,4 +57,7 @@ def test_mistakes_are_one_line(run, call, rttm, tmp_path):
     assert_one_line_error(run("report", tmp_path / "none.wav"), "none.wav: there is no such file")
     other.write_text("who spoke when\n")
     assert_one_line_error(run("report", other, "--into", tmp_path / "page.html"), "other.rttm: is no RTTM file")
+    other.write_text(rttm.read_text())
+    twice = run("report", rttm, other, "--into", tmp_path / "page.html")
+    assert_one_line_error(twice, "other.rttm: another RTTM file is about 'call' too")
     assert not (tmp_path / "page.html").exists()

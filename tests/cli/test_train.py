@@ -12,6 +12,8 @@ import soundfile
 import torch
 import yaml
 from omegaconf import OmegaConf
+from pyannote.audio import Pipeline
+from pyannote.database import Protocol
 from torch._utils import ExceptionWrapper
 from typer.testing import CliRunner
 
@@ -233,6 +235,57 @@ def test_runs_of_other_models_are_not_resumed(here):
     assert _new_or_last("P", "auto", "a", "b") == run.name
     assert _new_or_last("P", "auto", "a", "c") != run.name
     assert _new_or_last("P", None, "a", "b") != run.name
+
+
+def test_what_is_no_checkpoint_of_this_model_is_not_resumed(here, protocols):
+    train_with(MINIATURE)
+    (run,) = (here / "Miniature.SpeakerDiarization.Mixtures").iterdir()
+    (here / "cut.ckpt").write_bytes((run / "last.ckpt").read_bytes()[:5000])
+    (here / "text.ckpt").write_text("nothing")
+    for name, changed, message in (
+        ("cut.ckpt", [], "cut.ckpt: is damaged, or not a checkpoint"),
+        ("text.ckpt", [], "text.ckpt: is not opened|text.ckpt: is damaged"),
+        (run / "last.ckpt", ["model.dimension=32"], "is of another model than this Pix2Seq: .* has another shape"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            train_with([*MINIATURE, f"resume={name}", *changed])
+
+
+@pytest.mark.parametrize("kind", ["SequenceDiarization", "VoiceActivityDetection"])
+def test_protocols_without_a_development_set_train(kind, here, monkeypatch):
+    recordings = Recordings(here)
+    recordings.development_iter = Protocol.development_iter.__get__(recordings)
+    monkeypatch.setattr(training, "_protocol", lambda config: recordings)
+    options = [*MINIATURE, "trainer.max_steps=2"]
+    if kind != "SequenceDiarization":
+        options = [o for o in options if not o.startswith(("model.", "task."))]
+        options += ["task=VoiceActivityDetection", "task.duration=2", "task.num_workers=0", "model=PyanNet"]
+    train_with(options)
+    assert list(here.rglob("last.ckpt"))
+    with pytest.raises(ValueError, match="ReduceLROnPlateau: .* monitors nothing on this protocol"):
+        train_with([*options, "scheduler=ReduceLROnPlateau"])
+
+
+def test_a_mean_needs_nothing_that_only_training_does(here, protocols):
+    checkpoints = []
+    for name in ("Mixtures", "Recordings"):  # with other speakers, hence other identity heads
+        train_with([f"protocol=Miniature.SpeakerDiarization.{name}", *MINIATURE[1:]])
+        checkpoints.append(next((here / f"Miniature.SpeakerDiarization.{name}").rglob("last.ckpt")))
+    shapes = {tuple(load_checkpoint(checkpoint).identity.weight.shape) for checkpoint in checkpoints}
+    assert len(shapes) == 2
+    assert export(checkpoints[0], here / "mean", checkpoints[1:])
+
+
+def test_a_pipeline_reads_no_longer_windows_than_its_model_was_trained_on(here, protocols):
+    train_with([*MINIATURE, "task.duration=1.5"])
+    checkpoint = next(here.rglob("last.ckpt"))
+    pipeline = Pipeline.from_pretrained(export(checkpoint, here / "short"))
+    lengths = []
+    read = pipeline.model.read
+    pipeline.model.read = lambda waveforms: lengths.append(waveforms.shape[-1]) or read(waveforms)
+    rng = np.random.default_rng(0)
+    pipeline({"waveform": rng.standard_normal((1, 5 * 16000)).astype(np.float32) / 10, "sample_rate": 16000})
+    assert 0 < max(lengths) <= 1.5 * 16000
 
 
 def test_weight_decay_is_for_matrices():

@@ -53,6 +53,16 @@ def test_no_pickled_code_runs_on_the_way_to_a_pipeline(folder, tmp_path):
     assert sprung.exists()
 
 
+@pytest.mark.parametrize("front_end", ["logmel", "learned"])
+def test_what_was_saved_hears_the_same(front_end, tmp_path):
+    model = tiny(front_end=front_end)
+    model.setup()
+    save(model, tmp_path)
+    waveforms = torch.randn(1, 1, 16000, generator=torch.Generator().manual_seed(0)) / 10
+    before, after = (one.eval().front_end(waveforms) for one in (model, load(tmp_path)))
+    assert (before - after).abs().max() < 1e-3
+
+
 def test_a_stub_that_came_without_its_weights_says_so(folder):
     (folder / "pix2seq" / WEIGHTS).unlink()
     with pytest.raises(ValueError, match="no model.safetensors beside it: download all"):

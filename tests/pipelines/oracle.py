@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pyannote_pix2seq.models.pix2seq import SequenceSpecifications
 from pyannote_pix2seq.pipelines import PromptedSpeakerDiarization
 from pyannote_pix2seq.prompts import step_samples
 from pyannote_pix2seq.tokens import encode
@@ -62,6 +63,7 @@ class Oracle(nn.Module):
     def __init__(self, duration: float = 6.0, num_speakers: int = 4, max_turns: int = 64) -> None:
         super().__init__()
         self.grid = TimeGrid(duration, round(duration * 50))
+        self.specifications = SequenceSpecifications.of(duration)
         self.vocabulary = Vocabulary(num_speakers, self.grid.num_steps)
         self.hparams = SimpleNamespace(max_turns=max_turns)
         self.device = torch.device("cpu")

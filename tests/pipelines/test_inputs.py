@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 from pyannote.audio.pipelines.utils.hook import TimingHook
+from pyannote.core import Segment
 
 from pyannote_pix2seq.turns import Turn
 from tests.pipelines.test_prompted_speaker_diarization import RATE, audio, make
@@ -16,8 +17,13 @@ def test_options_of_a_file_count_alone_and_in_a_list():
     assert len(pipeline(file).labels()) == 1
     assert len(pipeline(file, num_speakers=2).labels()) == 2  # said last
     other = {**audio(TURNS), "uri": "other"}
-    results = {f["uri"]: d for f, d in pipeline([file, other], min_speakers=3)}
-    assert [len(results[uri].labels()) for uri in ("call", "other")] == [1, 3]
+    for bounds, numbers in (({"max_speakers": 2}, [1, 2]), ({"num_speakers": 2}, [2, 2])):
+        results = {f["uri"]: d for f, d in pipeline([file, other], **bounds)}
+        assert [len(results[uri].labels()) for uri in ("call", "other")] == numbers
+        assert [len(pipeline(f, **bounds).labels()) for f in (file, other)] == numbers
+    for asked in (file, [file]):
+        with pytest.raises(ValueError, match="num_speakers=1 does not lie between min_speakers=3"):
+            pipeline(asked, min_speakers=3)
 
 
 @pytest.mark.parametrize("own", [{"number": 2}, {"num_speaker": 2}])
@@ -65,6 +71,23 @@ def test_names_of_open_files_are_those_of_paths(tmp_path):
     soundfile.write(tmp_path / "call.wav", np.zeros(800), RATE)
     with open(tmp_path / "call.wav", "rb") as file:
         assert make()(file).uri == make()(tmp_path / "call.wav").uri == "call"
+
+
+def test_a_part_of_a_file_is_a_file(tmp_path):
+    whole = audio(TURNS)
+    soundfile.write(tmp_path / "call.wav", whole["waveform"][0].numpy(), RATE, subtype="FLOAT")
+    part = make()((tmp_path / "call.wav", Segment(0, 2.1)))
+    assert part.uri == "call" and part.labels() == ["SPEAKER_00"]
+    ((_, same),) = make()([(tmp_path / "call.wav", Segment(0, 2.1))])
+    assert same == part
+    assert make()({"uri": "mine", "audio": (tmp_path / "call.wav", Segment(0, 2.1))}).uri == "mine"
+
+
+def test_files_without_a_name_are_called_by_their_stems(tmp_path):
+    for name in ("a", "b"):
+        soundfile.write(tmp_path / f"{name}.wav", np.zeros(800), RATE)
+    asked = [{"uri": None, "audio": tmp_path / f"{name}.wav"} for name in ("a", "b")]
+    assert {diarization.uri for _, diarization in make()(asked)} == {"a", "b"}
 
 
 def test_same_uris_that_are_no_strings_are_told():

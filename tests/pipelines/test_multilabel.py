@@ -1,5 +1,7 @@
 """Classes of a detector: what it finds is kept, whatever else it finds."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from pyannote.audio import Pipeline, pipelines
@@ -34,6 +36,14 @@ def test_otherwise_it_is_the_stock_pipeline():
     assert stock.parameters(instantiated=True) == ours.parameters(instantiated=True)
     assert ours(FILE).label_timeline("SPEECH") == stock(FILE).label_timeline("SPEECH")
     assert stock(FILE).labels() == ["SPEECH"]  # when this changes, ours is no longer needed
+
+
+def test_what_tells_speakers_of_a_chunk_apart_is_not_exported(tmp_path, monkeypatch):
+    model = make(classes=CLASSES, **TINY)
+    model.specifications = replace(model.specifications, permutation_invariant=True)
+    monkeypatch.setattr("pyannote_pix2seq.export.load_checkpoint", lambda path: model)
+    with pytest.raises(ValueError, match="tells speakers of a chunk apart, not classes: `pyannote-pix2seq strip` it"):
+        export("any.ckpt", tmp_path)
 
 
 def test_that_is_what_is_exported(tmp_path, monkeypatch):

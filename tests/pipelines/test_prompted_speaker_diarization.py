@@ -275,6 +275,13 @@ def test_known_speakers_are_named(tmp_path):
     assert make()(audio(turns), speakers={}).labels() == ["SPEAKER_00", "SPEAKER_01", "SPEAKER_02"]
 
 
+def test_who_cannot_be_recognised_beside_the_others_is_told():
+    clip = {"waveform": tone(2, 2 * RATE)[None], "sample_rate": RATE}
+    speakers = {name: {**clip, "waveform": tone(i, 2 * RATE)[None]} for i, name in enumerate("ABCDE")}
+    with pytest.warns(UserWarning, match=r"^E will not be recognised: this model knows 4 voices at a time"):
+        make(num_speakers=5)(audio([Turn(0, 100, 0)]), speakers=speakers)
+
+
 def test_enrolment_names_the_speaker_whose_clip_is_of_no_use(tmp_path):
     def message(clip):
         soundfile.write(tmp_path / "clip.wav", clip, RATE)
@@ -365,14 +372,20 @@ def test_bad_parameters_are_named():
         PromptedSpeakerDiarization(torch.nn.Linear(1, 1))
     with pytest.raises(ValueError, match="needs a model"):
         PromptedSpeakerDiarization()
-    for step in (0.0, 1.5):
+    for step in (0.0, 1.5, "half"):
         with pytest.raises(ValueError, match="step is a ratio"):
             make(step=step)
     with pytest.raises(ValueError, match="chunk_duration must be at least"):
         make(chunk_duration=0.0)
     for name in ("batch_size", "beam", "readings"):
-        with pytest.raises(ValueError, match=f"{name} must be at least 1; got 0"):
-            make(**{name: 0})
+        for wrong in (0, 1.5, "32"):
+            with pytest.raises(ValueError, match=f"{name} must be a whole number from 1; got {wrong!r}"):
+                make(**{name: wrong})
+    with pytest.raises(ValueError, match="calibration: expected the numbers offset and slope; got .1."):
+        make(calibration=[1])
+    for wrong in ("high", 2.0, True):
+        with pytest.raises(ValueError, match=f"hyper-parameter speech: expected a number from 0 to 1; got {wrong!r}"):
+            make().instantiate({"speech": wrong})
     with pytest.raises(ValueError, match="parameter 'min_duration' does not exist"):
         make().instantiate({"min_duration": 1.0})
 
@@ -384,6 +397,16 @@ def test_short_gaps_are_filled_and_short_turns_not_written():
     assert [(s, e) for s, e, _ in found(pipeline(audio(turns)))] == [(0, 200), (250, 255), (300, 400)]
     pipeline.instantiate({"min_duration_on": 0.2, "min_duration_off": 0.0, "prompt_duration": 2.0})
     assert all(end - start >= 10 for start, end, _ in found(pipeline(audio(turns))))
+
+
+@given(conversations(), st.floats(2.5, 12.0), st.sampled_from([1, 3]), st.sampled_from([None, 1, 4]))
+def test_no_turn_is_shorter_than_the_shortest(turns, chunk_duration, readings, num_speakers):
+    pipeline = make(chunk_duration=chunk_duration, readings=readings)
+    pipeline.instantiate({"min_duration_on": 0.5})
+    found = pipeline(audio(turns), num_speakers=num_speakers)
+    short = [label for segment, _, label in found.itertracks(yield_label=True) if segment.duration < 0.5 - 1e-6]
+    assert len(short) == len(set(short))  # the longest turn of somebody without whom there would be too few
+    assert not short or len(found.labels()) <= (num_speakers or 0)
 
 
 @pytest.mark.parametrize(

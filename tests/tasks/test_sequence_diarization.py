@@ -10,6 +10,9 @@ import lightning
 import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
+from pyannote.database.protocol import SpeakerDiarizationProtocol
+from torch.utils.data import DistributedSampler
+from torch_audiomentations import Gain
 
 from pyannote_pix2seq.cli.callbacks import AveragedWeights, SeedSteps, checkpoints
 from pyannote_pix2seq.cli.optimization import attach, warmup_cosine
@@ -27,8 +30,17 @@ QUIET = {
     "enable_progress_bar": False,
     "enable_model_summary": False,
     "num_sanity_val_steps": 0,
-    "use_distributed_sampler": False,
 }
+
+
+class OnlyTraining(SpeakerDiarizationProtocol):
+    """The training set of another protocol."""
+
+    def __init__(self, protocol):
+        super().__init__()
+        self.name, self.train_iter = protocol.name, protocol.train_iter
+        if hasattr(protocol, "simulator"):
+            self.simulator = protocol.simulator
 
 
 def made(protocol, dropout=0.0, **changed):
@@ -160,6 +172,50 @@ def test_windows_are_those_of_the_step_at_which_the_first_is_asked_for(monkeypat
 def test_indices_are_dealt_out():
     dealt = [list(Consecutive(3, lambda: 10, rank, 2)) for rank in range(2)]
     assert dealt == [[10, 12, 14], [11, 13, 15]]
+    # Lightning deals out what is no sampler of its kind, so that each process would skip the windows of the others
+    assert isinstance(Consecutive(3, int), DistributedSampler)
+
+
+@pytest.mark.parametrize("kind", ["mixtures", "recordings"])
+def test_without_a_development_set_it_trains_all_the_same(kind, tmp_path):
+    protocol = OnlyTraining(Mixtures() if kind == "mixtures" else Recordings(tmp_path))
+    trainer = lightning.Trainer(max_steps=2, enable_checkpointing=False, **QUIET)
+    trainer.fit(made(protocol))
+    assert trainer.global_step == 2
+
+
+def test_a_cache_without_a_development_set_is_not_taken_for_one_with(tmp_path):
+    recordings, cache = Recordings(tmp_path), tmp_path / "cache.npz"
+    made(OnlyTraining(recordings), cache=cache).task.prepare_data()
+    task = made(recordings, cache=cache).task
+    task.prepare_data()
+    with pytest.raises(ValueError, match=r"cache\.npz was made when .* had no development set: delete it"):
+        task.setup()
+
+
+@pytest.mark.parametrize("kind", ["mixtures", "recordings"])
+def test_noise_turns_stay_in_windows_that_are_shorter_than_the_models(kind, tmp_path):
+    protocol = Mixtures() if kind == "mixtures" else Recordings(tmp_path)
+    model = tiny(SequenceDiarization(protocol, **SMALL, noise_turns=8), duration=16.0, num_steps=800)
+    model.task.prepare_data()
+    model.setup("validate")
+    for index in range(4):
+        batch = model.task.collate_fn([model.task.train_dataloader().dataset[index]])
+        assert all(loss.isfinite() for loss in model.task._losses(batch).values())
+
+
+def test_augmentation_is_the_same_in_any_process():
+    louder, plain = made(Mixtures(), augmentation=Gain(p=1.0, output_type="dict")), made(Mixtures())
+    for model in (louder, plain):
+        model.setup()
+    batch = [plain.task.windows("train")[i] for i in range(2)]
+    gains = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        gains.append(louder.task.collate_fn(batch)["waveforms"])
+        assert torch.initial_seed() == seed
+    assert torch.equal(*gains)
+    assert not torch.equal(gains[0], plain.task.collate_fn(batch)["waveforms"])
 
 
 def test_the_error_rate_is_over_all_windows():

@@ -205,6 +205,30 @@ def test_a_run_that_resumes_in_mid_epoch_draws_other_chunks(tmp_path, monkeypatc
     assert torch.equal(resumed, again) and not torch.equal(start, resumed)
 
 
+def test_a_protocol_without_a_development_set_trains(tmp_path):
+    task = prepared(Planted([write(tmp_path, "a", duration=8.0, tags=["tone"])]), duration=2.0)
+    assert task.val_dataloader() == []
+
+
+def test_annotations_may_go_on_behind_the_end_of_the_audio(tmp_path):
+    said = events((0.5, 2.5, "tone"))
+    file = {**write(tmp_path, "a", said), "annotation": said}
+    samples, _ = soundfile.read(file["audio"])
+    soundfile.write(file["audio"], samples[::2], SAMPLE_RATE // 2)
+    file["annotated"] = Timeline([Segment(0, 5.0)])
+    task = prepared(Planted([file], [dict(file)]), duration=4.2)
+    chunks = [task.val__getitem__(i) for i in range(task.val__len__())]
+    assert len(chunks) == 2 and all(chunk["X"].shape == (1, round(4.2 * SAMPLE_RATE)) for chunk in chunks)
+    assert not chunks[1]["X"].any()
+
+
+def test_a_cache_without_a_development_set_is_not_taken_for_one_with(tmp_path):
+    file, cache = write(tmp_path, "a", duration=8.0, tags=["tone"]), tmp_path / "cache.npz"
+    prepared(Planted([file]), cache=cache)
+    with pytest.raises(ValueError, match=r"cache\.npz was made when .* had no development set: delete it"):
+        prepared(Planted([file], [file]), cache=cache)
+
+
 # errors --------------------------------------------------------------------------------------------------------------
 
 

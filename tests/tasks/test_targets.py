@@ -12,7 +12,7 @@ from pyannote_pix2seq.decoding.rules import window_rules
 from pyannote_pix2seq.tasks.noise_turns import WithNoiseTurns, noise_turns
 from pyannote_pix2seq.tasks.targets import NOBODY, Window, activity, collate, sequence_loss, time_distances
 from pyannote_pix2seq.tokens import decode
-from pyannote_pix2seq.turns import Turn
+from pyannote_pix2seq.turns import TimeGrid, Turn
 from pyannote_pix2seq.vocabulary import Vocabulary
 from tests.strategies import references
 
@@ -105,9 +105,20 @@ def test_identities_belong_to_speakers_and_solos_come_along():
     assert "solos" not in collate([window], VOCABULARY, POSITIONS, STEPS)
 
 
+class Same:
+    """One window at any index."""
+
+    grid = TimeGrid(0.6, VOCABULARY.num_steps)
+
+    def __init__(self, window):
+        self.window = window
+
+    def __getitem__(self, index):
+        return self.window
+
+
 def noisy(turns, num_forced=0, most=5, index=0):
-    windows = [Window(np.zeros(160, np.float32), turns, [0, 1, 2, 3], num_forced)] * (index + 1)
-    return WithNoiseTurns(windows, VOCABULARY.num_steps, most, seed=0)[index]
+    return WithNoiseTurns(Same(Window(np.zeros(160, np.float32), turns, [0, 1, 2, 3], num_forced)), most, 0)[index]
 
 
 @given(references(), st.integers(0, 2**32 - 1), st.integers(0, 30), st.integers(1, 9))
