@@ -191,7 +191,7 @@ def _open_part(source: tuple, more: Mapping[str, Any] | None = None) -> Recordin
     if len(source) != 2 or not isinstance(source[1], Segment):
         raise ValueError(f"a part of a file is (path, Segment(start, end)); got {source!r}.")
     path, segment = source
-    whole = open_audio({**(more or {}), "audio": path})
+    whole = open_audio({**more, "audio": path} if more else path)
     start, end = (round(min(max(t * SAMPLE_RATE, 0), whole.num_samples)) for t in segment)
 
     def native() -> Iterator[np.ndarray]:

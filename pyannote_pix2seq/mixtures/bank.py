@@ -10,12 +10,14 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from .. import audio
 from . import spectrum, speech_regions
 from .cache import cache_folder
 from .plan import SAMPLE_RATE
@@ -116,8 +118,8 @@ class Bank:
 
 def _identity(utterances: Sequence[Utterance], min_speech: float) -> str:
     """Of what would be decoded, without reading it: names, sizes and times of the files, and the code that decodes."""
-    identity = sha256(f"{min_speech}".encode())
-    for module in (__file__, spectrum.__file__, speech_regions.__file__):
+    identity = sha256(" ".join([str(min_speech), *map(version, ("soundfile", "soxr"))]).encode())
+    for module in (__file__, spectrum.__file__, speech_regions.__file__, audio.__file__):
         identity.update(Path(module).read_bytes())
     for utterance in utterances:
         try:
