@@ -14,6 +14,8 @@ import soundfile
 import soxr
 from pyannote.core import Segment
 
+from .files import bytes_of, size_of
+
 SAMPLE_RATE = 16000  # Hz
 READABLE = "WAV, FLAC, OGG, Opus, MP3, AIFF, AU, CAF or W64"
 SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".au", ".caf", ".w64"})
@@ -319,7 +321,7 @@ def _promises_length(audio: str | Path | BinaryIO, file: soundfile.SoundFile) ->
     """Whether the number of frames was written by the encoder, not estimated from the size of the file."""
     if file.format != "MP3":
         return True
-    return any(tag in _bytes(audio, 0, 1 << 20) for tag in (b"Xing", b"Info", b"VBRI"))
+    return any(tag in bytes_of(audio, 0, 1 << 20) for tag in (b"Xing", b"Info", b"VBRI"))
 
 
 def _check_complete(audio: str | Path | BinaryIO, name: str, file: soundfile.SoundFile) -> None:
@@ -333,28 +335,10 @@ def _check_complete(audio: str | Path | BinaryIO, name: str, file: soundfile.Sou
     if file.format in ("WAV", "WAVEX") and not file.frames and "Unknown chunk marker" in file.extra_info:
         raise _damaged(name, 0.0, "its header was never completed: it says 0 samples")
     if file.format == "OGG":
-        size = _size(audio)
-        tail = _bytes(audio, max(size - (1 << 17), 0), 1 << 17)  # an Ogg page has at most 65,307 bytes
+        size = size_of(audio)
+        tail = bytes_of(audio, max(size - (1 << 17), 0), 1 << 17)  # an Ogg page has at most 65,307 bytes
         page = tail.rfind(b"OggS")
         header = tail[page : page + 27]
         sizes = tail[page + 27 : page + 27 + header[26]] if len(header) == 27 else b""
         if len(header) < 27 or len(sizes) < header[26] or page + 27 + len(sizes) + sum(sizes) > len(tail):
             raise _damaged(name, seconds, "its last Ogg page is cut")
-
-
-def _size(audio: str | Path | BinaryIO) -> int:
-    if isinstance(audio, (str, Path)):
-        return Path(audio).stat().st_size
-    return audio.seek(0, 2)
-
-
-def _bytes(audio: str | Path | BinaryIO, start: int, count: int) -> bytes:
-    if isinstance(audio, (str, Path)):
-        with open(audio, "rb") as file:
-            file.seek(start)
-            return file.read(count)
-    position = audio.tell()
-    audio.seek(start)
-    content = audio.read(count)
-    audio.seek(position)
-    return content

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from pyannote.database import FileFinder, registry
 
@@ -62,3 +62,23 @@ def find_audio(file: Mapping[str, Any]) -> Any:
             f"add `Databases: {{{database}: path/to/{{uri}}.wav}}` to its database.yml."
         )
     return FileFinder()(file)
+
+
+def size_of(audio: str | Path | BinaryIO) -> int:
+    """Bytes of a file; the position of an open one is moved."""
+    if isinstance(audio, (str, Path)):
+        return Path(audio).stat().st_size
+    return audio.seek(0, 2)
+
+
+def bytes_of(audio: str | Path | BinaryIO, start: int, count: int) -> bytes:
+    """A part of a file; the position of an open one is kept."""
+    if isinstance(audio, (str, Path)):
+        with open(audio, "rb") as file:
+            file.seek(start)
+            return file.read(count)
+    position = audio.tell()
+    audio.seek(start)
+    content = audio.read(count)
+    audio.seek(position)
+    return content

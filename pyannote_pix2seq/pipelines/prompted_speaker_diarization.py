@@ -107,9 +107,9 @@ class PromptedSpeakerDiarization(Freezing):
             raise ValueError(f"this pipeline needs a Pix2Seq model; got {type(model).__name__}.")
         if not isinstance(step, int | float) or not 0 < step <= 1:
             raise ValueError(f"step is a ratio of the chunk, above 0 and at most 1; got {step!r}.")
-        least = model.grid.resolution
-        if chunk_duration is not None and not (isinstance(chunk_duration, int | float) and least <= chunk_duration):
-            raise ValueError(f"chunk_duration must be at least {least} s; got {chunk_duration!r}.")
+        shortest = model.grid.resolution
+        if chunk_duration is not None and not (isinstance(chunk_duration, int | float) and chunk_duration >= shortest):
+            raise ValueError(f"chunk_duration must be at least {shortest} s; got {chunk_duration!r}.")
         for name, value in (("batch_size", batch_size), ("beam", beam), ("readings", readings)):
             if not isinstance(value, int | np.integer) or value < 1:
                 raise ValueError(f"{name} must be a whole number from 1; got {value!r}.")
@@ -175,8 +175,7 @@ class PromptedSpeakerDiarization(Freezing):
             return self.apply(one, **{**own_options(one, OPTIONS), **options})
         files = [self.prepare_one(f, preload) for f in file]
         uris = [str(f["uri"]) for f in files]
-        twice = sorted({uri for uri in uris if uris.count(uri) > 1})
-        if twice:
+        if twice := sorted({uri for uri in uris if uris.count(uri) > 1}):
             raise ValueError(f"files of one list need different URIs; more than one is called {', '.join(twice)}.")
         for f in files:
             self._settings(**bounds_of(f, options))  # complain now, not when the first result is asked for
@@ -251,9 +250,8 @@ class PromptedSpeakerDiarization(Freezing):
                 if return_exceptions:
                     return Failed(file, error)
                 raise
-            settings = self._settings(**bounds_of(file, common))
-            ready = self.setup_hook(file, hook)
-            return Job(file, recording.uri, recording, self._readings(settings), known, ready, return_exceptions)
+            readings, ready = self._readings(self._settings(**bounds_of(file, common))), self.setup_hook(file, hook)
+            return Job(file, recording.uri, recording, readings, known, ready, return_exceptions)
 
         waiting = tracked(files, progress)
         jobs: list[Job | Failed] = []
@@ -313,8 +311,7 @@ class PromptedSpeakerDiarization(Freezing):
         self, num_speakers: int | None = None, min_speakers: int | None = None, max_speakers: int | None = None
     ) -> Settings:
         minimum, maximum = speaker_bounds(num_speakers, min_speakers, max_speakers)
-        # no longer than what the model was trained on
-        grid = self.model.grid.first(self.model.specifications.duration)
+        grid = self.model.grid.first(self.model.specifications.duration)  # no longer than it was trained on
         shortest = max(grid.step(self.min_duration_on), 1)
         return Settings(
             vocabulary=self.model.vocabulary,
@@ -348,8 +345,6 @@ class PromptedSpeakerDiarization(Freezing):
         known = enrol(SpeakerMemory() if memory is None else memory, {} if speakers is None else speakers, listen)
         prompted = prompt(known, settings.grid, SAMPLE_RATE, settings.most_prompted).labels
         if left := [voice.label for voice in known.voices if len(voice.clip) and voice.label not in prompted]:
-            warnings.warn(
-                f"{', '.join(left)} will not be recognised: this model knows {len(prompted)} voices at a time.",
-                stacklevel=4,
-            )
+            told = f"{', '.join(left)} will not be recognised: this model knows {len(prompted)} voices at a time."
+            warnings.warn(told, stacklevel=4)
         return known
