@@ -73,7 +73,7 @@ def test_an_effort_is_heard_and_changes_nothing_else(bank, seed, effort):
     assert one.speech() == even.speech()
     if effort == 0:
         np.testing.assert_array_equal(render(one, bank), render(even, bank))
-    elif even.excerpts and abs(effort) > 1:
+    elif even.speech() and abs(effort) > 1:  # excerpts may end before the mixture starts
         assert not np.allclose(render(one, bank), render(even, bank))
 
 
