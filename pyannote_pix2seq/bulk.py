@@ -10,7 +10,7 @@ from typing import Any
 
 from .audio import SUFFIXES
 from .diarization import Diarization
-from .files import replacing
+from .files import reading_text, replacing
 from .pipelines import PromptedSpeakerDiarization
 
 
@@ -48,7 +48,8 @@ def _expand(item: Path) -> Iterator[tuple[str, Path]]:
     if item.suffix == ".lst":
         if not item.is_file():
             raise FileNotFoundError(f"{item}: there is no such list.")
-        lines = (Path(line.strip()) for line in item.read_text(encoding="utf-8-sig").splitlines() if line.strip())
+        with reading_text(item) as file:
+            lines = [Path(line.strip()) for line in file if line.strip()]
         yield from ((line.stem if line.is_absolute() else _name(line), item.parent / line) for line in lines)
     elif item.is_dir() or (glob.has_magic(str(item)) and not item.exists()):
         there = item.rglob("*") if item.is_dir() else map(Path, glob.glob(str(item), recursive=True))

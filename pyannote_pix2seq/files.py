@@ -28,8 +28,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def reading_table(path: Path) -> Iterator[TextIO]:
-    """A table of text, for `csv`: in UTF-8, with or without the byte order mark that spreadsheets put before it.
+def reading_text(path: Path) -> Iterator[TextIO]:
+    """A table or a list: in UTF-8, with or without the byte order mark that spreadsheets put before it.
 
     Raises
     ------

@@ -40,7 +40,7 @@ from typing import NamedTuple
 
 from pyannote.core import Annotation, Segment
 
-from .files import reading_table
+from .files import reading_text
 
 FILE, ONSET, OFFSET = ("file", "filename", "uri"), ("onset", "start"), ("offset", "end")
 TAGS = ("tags", "tag", "labels", "label", "event_labels", "event_label")
@@ -106,7 +106,7 @@ class LabelTable:
 
 
 def _read(path: Path) -> list[Row]:
-    with reading_table(path) as lines:
+    with reading_text(path) as lines:
         text = [line for line in lines if line.strip() and not line.startswith("#")]
     if not text:
         return []

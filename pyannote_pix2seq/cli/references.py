@@ -13,7 +13,7 @@ from pyannote.database.util import load_rttm, load_uem
 from yaml import YAMLError
 
 from ..audio import SUFFIXES, open_audio
-from ..files import find_audio, reading_table
+from ..files import find_audio, reading_text
 
 SUBSETS = ("train", "development", "test")
 
@@ -41,7 +41,7 @@ def _lines(path: Path, what: str, fits: Callable[[list[str]], bool]) -> str:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file.")
     kept = []
-    with reading_table(path) as file:
+    with reading_text(path) as file:
         for number, line in enumerate(file, 1):
             if not line.strip() or line.startswith(";;"):
                 continue

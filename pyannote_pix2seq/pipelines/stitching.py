@@ -198,7 +198,7 @@ def stitch(
     kept = [turn for turn in joined if turn.end - turn.start >= shortest]
     if len({turn.label for turn in kept}) < min_speakers:
         longest = {turn.label: turn for turn in sorted(joined, key=lambda turn: turn.end - turn.start)}
-        kept = [turn for turn in joined if turn in kept or turn is longest[turn.label]]
+        kept = [turn for turn in joined if turn.end - turn.start >= shortest or turn is longest[turn.label]]
     for track, turn in enumerate(kept):
         segment = Segment(grid.seconds(turn.start), min(grid.seconds(turn.end), duration))
         if segment:

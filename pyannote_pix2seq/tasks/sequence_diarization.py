@@ -265,7 +265,7 @@ class SequenceDiarization(SegmentationTask):
         made = collate(batch, self.model.vocabulary, num_positions, self.model.steps_per_position)
         self.augmentation.train(mode=stage == "train")
         with torch.random.fork_rng(devices=[]):  # drawn by what is augmented: the same in any process, and once resumed
-            torch.manual_seed(zlib.crc32(made["waveforms"].numpy().tobytes()))
+            torch.manual_seed(zlib.crc32(made["waveforms"].numpy().data))
             augmented = self.augmentation(samples=made["waveforms"], sample_rate=self.model.hparams.sample_rate)
         return {**made, "waveforms": augmented["samples"]}
 

@@ -9,7 +9,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...files import reading_table
+from ...files import reading_text
 from .base import Source, Utterance, existing_folder, sex
 
 csv.field_size_limit(2**24)  # a few sentences are longer than the 128 KiB that csv allows
@@ -36,7 +36,7 @@ class CommonVoice(Source):
             )
         for table in self.tables:
             existing_folder(table.parent / "clips", "commonvoice")
-            with reading_table(table) as file:
+            with reading_text(table) as file:
                 columns = file.readline().rstrip("\r\n").split("\t")
             missing = {"client_id", "path"} - set(columns)
             if missing:
@@ -47,7 +47,7 @@ class CommonVoice(Source):
 
     def __iter__(self) -> Iterator[Utterance]:
         for table in self.tables:
-            with reading_table(table) as file:
+            with reading_text(table) as file:
                 # Sentences may hold a lone quotation mark.
                 rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE, restval="")
                 for row in rows:

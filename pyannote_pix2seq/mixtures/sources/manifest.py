@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...files import reading_table
+from ...files import reading_text
 from .base import SUBSETS, Source, Utterance, existing_file, sex
 
 
@@ -37,7 +37,7 @@ class Manifest(Source):
         self.split = split
         needed = ["path", "speaker", *(["split"] if split else [])]
         for table in self.paths:
-            with reading_table(table) as file:
+            with reading_text(table) as file:
                 columns = csv.DictReader(file).fieldnames or []
             missing = [name for name in needed if name not in columns]
             if missing:
@@ -50,7 +50,7 @@ class Manifest(Source):
             yield from self._rows(path)
 
     def _rows(self, path: Path) -> Iterator[Utterance]:
-        with reading_table(path) as file:
+        with reading_text(path) as file:
             table = csv.DictReader(file, restval="")
             for row in table:
                 split = row.get("split", "")

@@ -95,17 +95,18 @@ def test_manifest_errors(tmp_path, rows, split, message):
         list(source("manifest", path=path, split=split))
 
 
-@pytest.mark.parametrize(("name", "table"), [("manifest", "manifest.csv"), ("commonvoice", "validated.tsv")])
-def test_a_table_in_another_encoding_is_named(tmp_path, name, table):
+@pytest.mark.parametrize(
+    ("name", "root", "table", "rows"),
+    [
+        ("manifest", "path", "manifest.csv", "path,speaker\na.wav,José\n"),
+        ("commonvoice", "root", "validated.tsv", "client_id\tpath\nJosé\ta.mp3\n"),
+    ],
+)
+def test_a_table_in_another_encoding_is_named(tmp_path, name, root, table, rows):
     (tmp_path / "clips").mkdir()
-    (tmp_path / table).write_bytes(
-        "\t".join(["client_id", "path"]).encode() if name == "commonvoice" else b"path,speaker"
-    )
-    with (tmp_path / table).open("ab") as file:
-        file.write("\nJosé\ta.mp3\n".encode("latin-1") if name == "commonvoice" else "\na.wav,José\n".encode("latin-1"))
-    root = {"path" if name == "manifest" else "root": tmp_path}
+    (tmp_path / table).write_text(rows, encoding="latin-1")
     with pytest.raises(ValueError, match=rf"{table}' is not in UTF-8 .*save it as such"):
-        list(source(name, **root))
+        list(source(name, **{root: tmp_path}))
 
 
 SPEAKERS = (
