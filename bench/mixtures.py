@@ -74,7 +74,7 @@ def main() -> None:
 
         both = Reverberation(probability=1.0), Noise(probability=1.0)
         for i in range(300):  # draws all noises of the pool, which a process does once
-            both[1].draw(np.random.default_rng(i), Conversation()(np.random.default_rng(i), bank, 1.0), 1.0)
+            both[1].draw(np.random.default_rng(i), bank, Conversation()(np.random.default_rng(i), bank, 1.0), 1.0)
         taken = {
             "Artificial, dry": ours(Artificial()),
             "Conversation, dry, voices at one speed": ours(Conversation(speeds=(1.0,))),

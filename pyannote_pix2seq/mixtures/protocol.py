@@ -32,7 +32,7 @@ from pyannote.database import Database, ProtocolFile, registry
 from pyannote.database.protocol import SpeakerDiarizationProtocol
 
 from ..decoder import install
-from ..files import replacing
+from ..files import reading_text, replacing
 from .cache import cache_folder
 from .definition import SUBSETS, Definition
 from .plan import SAMPLE_RATE, Plan
@@ -243,12 +243,13 @@ def define_file(path: Path) -> MixtureProtocol:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no yaml, or as `define` does.
+        If it is no yaml in UTF-8, or as `define` does.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file.")
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        with reading_text(path) as file:
+            data = yaml.safe_load(file)
     except yaml.YAMLError as error:
         raise ValueError(f"{path}: is no yaml file ({error}).") from None
     name = re.sub(r"\W", "_", path.stem)

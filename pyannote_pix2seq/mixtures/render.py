@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from .bank import Bank
-from .effects.base import gain
 from .plan import Plan
 from .resampling import resample, resampled_at
+from .sound import gain
 
 NEIGHBOURS = 0.958  # correlation of samples side by side in speech of the common spectrum (`spectrum.LEVELS`)
 EDGE = 80  # samples over which an excerpt rises and falls (5 ms): cut out of speech, it would click

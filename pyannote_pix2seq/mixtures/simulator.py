@@ -48,7 +48,7 @@ class Simulator:
         return self._with_effects(rng, self.style(rng, self.bank, duration), difficulty)
 
     def _with_effects(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> Plan:
-        drawn = [effect.draw(rng, plan, difficulty) for effect in self.effects]
+        drawn = [effect.draw(rng, self.bank, plan, difficulty) for effect in self.effects]
         return replace(plan, effects=tuple(effect for effect in drawn if effect is not None))
 
     def solo(self, rng: np.random.Generator, duration: float, difficulty: float = 1.0) -> tuple[np.ndarray, int]:

@@ -12,8 +12,8 @@ from itertools import pairwise
 import numpy as np
 from scipy.signal import firwin2, welch
 
-from .effects.base import Samples, filtered
 from .plan import SAMPLE_RATE
+from .sound import Samples, filtered
 
 # Level of speech in bands around these frequencies, in decibels: means over the project's corpora, which agree within
 # 2 dB. Below the first, where voices differ by their pitch, nothing more is changed.

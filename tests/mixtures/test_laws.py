@@ -6,17 +6,18 @@ import numpy as np
 import pyroomacoustics
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader, Dataset
 
 from pyannote_pix2seq.mixtures import sources
 from pyannote_pix2seq.mixtures.bank import Bank
-from pyannote_pix2seq.mixtures.effects import EFFECTS, Bursts, Loudness, Noise, Reverberation, gain, level
+from pyannote_pix2seq.mixtures.effects import EFFECTS, Bursts, Bystanders, Loudness, Noise, Reverberation
 from pyannote_pix2seq.mixtures.plan import SAMPLE_RATE, Plan, Voice, ratio
 from pyannote_pix2seq.mixtures.render import NEIGHBOURS, filter_of, render, render_batch
 from pyannote_pix2seq.mixtures.resampling import resample
 from pyannote_pix2seq.mixtures.simulator import Simulator
+from pyannote_pix2seq.mixtures.sound import gain, level
 from pyannote_pix2seq.mixtures.styles import STYLES, Conversation
 
 seeds = st.integers(0, 2**32)
@@ -130,7 +131,7 @@ def test_effects_keep_labels_length_and_finiteness(bank, name):
     effect = EFFECTS[name](**happens)
     for seed in range(3):
         dry = plan(bank, "Conversation", seed)
-        drawn = effect.draw(np.random.default_rng(seed), dry, 1.0)
+        drawn = effect.draw(np.random.default_rng(seed), bank, dry, 1.0)
         if not dry.voices and drawn is None:
             continue
         wet = replace(dry, effects=(drawn,))
@@ -187,29 +188,50 @@ def test_effects_move_no_sound(bank, name):
     dry = plan(bank, "Artificial", 0)
     click = np.zeros(SAMPLE_RATE, np.float32)
     click[4000] = 1.0
-    drawn = EFFECTS[name](probability=1.0).draw(np.random.default_rng(1), dry, 1.0)
+    drawn = EFFECTS[name](probability=1.0).draw(np.random.default_rng(1), bank, dry, 1.0)
     heard = drawn.on_mixture(drawn.on_voice(0, click))[: len(click)]
     assert abs(int(np.abs(heard).argmax()) - 4000) <= 16
     assert np.square(heard[:3840]).sum() < 0.01 * np.square(heard).sum()
 
 
-def test_bursts_are_short_and_as_loud_as_told():
+def test_bursts_are_short_and_as_loud_as_told(bank):
     silence = Plan(60 * SAMPLE_RATE, (), ())
     for seed in range(20):
         heard = Bursts(probability=1.0, rate=(0.1, 0.1), loudness=(0.0, 0.0)).draw(
-            np.random.default_rng(seed), silence, 1
+            np.random.default_rng(seed), bank, silence, 1
         )
         heard = heard.on_mixture(np.zeros(silence.num_samples, np.float32)) / 0.05
         assert 0 < (np.abs(heard) > 0.1).mean() < 0.5
         frames = np.sqrt(np.square(heard).reshape(-1, 160).mean(1))
         assert 0.05 < frames.max() < 6  # noise that peaks at level 1, several of them at most
-    assert Bursts(probability=1.0).draw(np.random.default_rng(0), silence, 0.0) is None
+    assert Bursts(probability=1.0).draw(np.random.default_rng(0), bank, silence, 0.0) is None
 
 
-def test_bursts_that_are_fainter_than_speech_are_faintest_when_it_is_easy():
+@given(seeds, st.floats(0.0, 40.0))
+def test_bystanders_are_others_as_far_below_a_conversation_as_told(bank, seed, below):
+    dry = plan(bank, "Conversation", seed)
+    assume(0 < len(dry.voices) < len(bank.speakers))
+    effect = Bystanders(probability=1.0, below=(below, below), pause=(0.0, 0.0))
+    drawn = effect.draw(np.random.default_rng(seed), bank, dry, 1.0)
+    clean = render(dry, bank)
+    added = drawn.on_mixture(clean) - clean
+    assert 20 * np.log10((level(clean) or 0.05) / level(added)) == pytest.approx(below, abs=0.1)
+
+
+def test_bystanders_say_nothing_where_nobody_talks_and_less_than_everything(bank):
+    everywhere = Bystanders(probability=1.0)
+    assert everywhere.draw(np.random.default_rng(0), bank, Plan(SAMPLE_RATE, (), ()), 1.0) is None
+    everybody = Plan(SAMPLE_RATE, tuple(Voice(i) for i in range(len(bank.speakers))), ())
+    assert everywhere.draw(np.random.default_rng(0), bank, everybody, 1.0) is None
+    one = Plan(60 * SAMPLE_RATE, (Voice(0),), ())
+    drawn = Bystanders(probability=1.0, pause=(8.0, 8.0)).draw(np.random.default_rng(0), bank, one, 1.0)
+    assert 0.05 < (np.abs(drawn.samples) > 0.01).mean() < 0.95
+
+
+def test_bursts_that_are_fainter_than_speech_are_faintest_when_it_is_easy(bank):
     silence = Plan(60 * SAMPLE_RATE, (), ())
     bursts = Bursts(probability=1.0, rate=(0.5, 0.5), loudness=(-20.0, -10.0))
-    drawn = [[bursts.draw(np.random.default_rng(seed), silence, d) for d in (0.3, 1.0)] for seed in range(20)]
+    drawn = [[bursts.draw(np.random.default_rng(seed), bank, silence, d) for d in (0.3, 1.0)] for seed in range(20)]
     pairs = [(easy.samples, hard.samples) for easy, hard in drawn if easy]
     assert pairs
     assert all(np.square(easy).sum() < np.square(hard).sum() for easy, hard in pairs)
@@ -244,14 +266,14 @@ def test_rooms_do_not_depend_on_the_number_of_processors():
 
 def test_simulated_rooms(bank):
     dry = plan(bank, "Artificial", 0)
-    drawn = Reverberation(probability=1.0, rooms=1).draw(np.random.default_rng(3), dry, 1.0)
+    drawn = Reverberation(probability=1.0, rooms=1).draw(np.random.default_rng(3), bank, dry, 1.0)
     assert all(np.isclose(np.square(response).sum(), 1, atol=1e-3) for response in drawn.responses)
 
 
 @pytest.mark.parametrize("snr", [0.0, 20.0])
 def test_noise_has_the_ratio_that_was_asked_for(bank, snr):
     dry = plan(bank, "Artificial", 0)
-    noisy = Noise(probability=1.0, snr=(snr, snr)).draw(np.random.default_rng(0), dry, 1.0)
+    noisy = Noise(probability=1.0, snr=(snr, snr)).draw(np.random.default_rng(0), bank, dry, 1.0)
     clean = render(dry, bank)
     added = noisy.on_mixture(clean) - clean
     assert abs(20 * np.log10(level(clean)) - 10 * np.log10(np.square(added).mean()) - snr) < 1

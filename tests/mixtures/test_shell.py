@@ -120,6 +120,9 @@ def test_mistakes(mixture, tmp_path):
     (tmp_path / "bad.yaml").write_text("style: [")
     with pytest.raises(ValueError, match=r"bad\.yaml: is no yaml file"):
         run("preview", tmp_path / "bad.yaml")
+    (tmp_path / "bad.yaml").write_bytes("seed: é".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"bad\.yaml' is not in UTF-8"):
+        run("preview", tmp_path / "bad.yaml")
     with pytest.raises(ValueError, match="unknown subset 'dev'; known subsets: train, development, test"):
         run("preview", mixture, "--into", tmp_path / "one", "--subset", "dev")
     for command in ("stats", "fit", "compare"):

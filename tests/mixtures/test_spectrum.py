@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import correlate, firwin2, welch
 
-from pyannote_pix2seq.mixtures.effects.base import filtered
 from pyannote_pix2seq.mixtures.effects.noise import coloured
+from pyannote_pix2seq.mixtures.sound import filtered
 from pyannote_pix2seq.mixtures.spectrum import FREQUENCIES, LEVELS, equalised
 
 POINTS = np.array([0, *FREQUENCIES, 8000]) / 8000

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..bank import Bank
 from ..plain import Probability, Range
 from ..plan import SAMPLE_RATE, Plan
-from .base import Neutral, Samples, Sound, beside, gain, speech_level
+from ..sound import Samples, Sound, beside, gain, speech_level
+from .base import Neutral
 from .noise import NUM_COLOURED, coloured_noise
 
 
@@ -45,7 +47,7 @@ class Bursts:
     rate: Range = (0.05, 0.5)
     loudness: Range = (-20.0, 8.0)
 
-    def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> AddedBursts | None:
+    def draw(self, rng: np.random.Generator, bank: Bank, plan: Plan, difficulty: float) -> AddedBursts | None:
         if rng.random() >= self.probability * difficulty:
             return None
         seconds, (low, high) = plan.num_samples / SAMPLE_RATE, self.loudness

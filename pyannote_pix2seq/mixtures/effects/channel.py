@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.signal import fftconvolve, firwin2
 
+from ..bank import Bank
 from ..plain import Probability
 from ..plan import Plan
-from .base import Neutral, Samples, Sound, filtered, library
+from ..sound import Samples, Sound, filtered, library
+from .base import Neutral
 from .noise import coloured
 
 
@@ -30,7 +32,7 @@ class Microphone:
     narrow: Probability = 0.3
     depth: float = 12.0
 
-    def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> Filtered | None:
+    def draw(self, rng: np.random.Generator, bank: Bank, plan: Plan, difficulty: float) -> Filtered | None:
         if rng.random() >= self.probability * difficulty:
             return None
         response = coloured(rng, self.depth)
@@ -61,7 +63,7 @@ class Telephone:
 
     probability: Probability = 0.2
 
-    def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> Quantised | None:
+    def draw(self, rng: np.random.Generator, bank: Bank, plan: Plan, difficulty: float) -> Quantised | None:
         if rng.random() >= self.probability * difficulty:
             return None
         edges = np.array([0, 200, 300, 3400, 3900, 8000]) / 8000

@@ -7,9 +7,11 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..bank import Bank
 from ..plain import Probability, Range
 from ..plan import Plan
-from .base import Neutral, Samples, Sound, beside, gain, level, library
+from ..sound import Samples, Sound, beside, gain, level, library
+from .base import Neutral
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Loudness:
 
     spread: float = 8.0  # decibels, either way
 
-    def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> Gains:
+    def draw(self, rng: np.random.Generator, bank: Bank, plan: Plan, difficulty: float) -> Gains:
         return Gains(tuple(rng.uniform(-1, 1, len(plan.voices)) * self.spread * (0.3 + 0.7 * difficulty)))
 
 
@@ -62,7 +64,7 @@ class Level:
     range: Range = (-50.0, -12.0)
     quieter: Range = (0.0, 40.0)
 
-    def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> Scaled:
+    def draw(self, rng: np.random.Generator, bank: Bank, plan: Plan, difficulty: float) -> Scaled:
         middle = sum(self.range) / 2
         low, high = (middle + (edge - middle) * (0.4 + 0.6 * difficulty) for edge in self.range)
         loud = rng.uniform(low, high) - (0.0 if plan.voices else rng.uniform(*self.quieter))
@@ -92,7 +94,7 @@ class Clipping:
     probability: Probability = 0.1
     headroom: Range = (3.0, 12.0)
 
-    def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> Clipped | None:
+    def draw(self, rng: np.random.Generator, bank: Bank, plan: Plan, difficulty: float) -> Clipped | None:
         if rng.random() >= self.probability * difficulty:
             return None
         low, high = self.headroom

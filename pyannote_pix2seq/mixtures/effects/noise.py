@@ -11,9 +11,11 @@ from typing import cast
 import numpy as np
 from scipy.signal import firwin2, oaconvolve
 
+from ..bank import Bank
 from ..plain import Probability, Range
 from ..plan import Plan
-from .base import Neutral, Samples, Sound, beside, gain, level, speech_level
+from ..sound import Samples, Sound, beside, gain, level, speech_level
+from .base import Neutral
 from .recordings import recordings
 
 NUM_COLOURED = 32  # noises
@@ -49,7 +51,7 @@ class Noise:
     def __post_init__(self) -> None:
         object.__setattr__(self, "recorded", recordings(self.recorded))
 
-    def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> AddedNoise | None:
+    def draw(self, rng: np.random.Generator, bank: Bank, plan: Plan, difficulty: float) -> AddedNoise | None:
         if rng.random() >= self.probability * (0.5 + 0.5 * difficulty):
             return None
         recorded = cast("Sequence[Samples]", self.recorded)

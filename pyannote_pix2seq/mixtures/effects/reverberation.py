@@ -9,9 +9,11 @@ from typing import cast
 
 import numpy as np
 
+from ..bank import Bank
 from ..plain import Probability, Range
 from ..plan import SAMPLE_RATE, Plan
-from .base import Neutral, Samples, Sound, convolve, gain
+from ..sound import Samples, Sound, convolve, gain
+from .base import Neutral
 from .recordings import impulse_response, recordings
 from .rooms import room
 
@@ -51,7 +53,7 @@ class Reverberation:
     def __post_init__(self) -> None:
         object.__setattr__(self, "measured", recordings(self.measured, impulse_response))
 
-    def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> Echoes | None:
+    def draw(self, rng: np.random.Generator, bank: Bank, plan: Plan, difficulty: float) -> Echoes | None:
         if rng.random() >= self.probability * difficulty or not plan.voices:
             return None
         measured = cast("Sequence[Samples]", self.measured)
@@ -99,7 +101,7 @@ class Distance:
     distance: Range = (0.3, 4.0)
     decay: Range = (0.2, 0.8)
 
-    def draw(self, rng: np.random.Generator, plan: Plan, difficulty: float) -> Echoes | None:
+    def draw(self, rng: np.random.Generator, bank: Bank, plan: Plan, difficulty: float) -> Echoes | None:
         if rng.random() >= self.probability * difficulty or not plan.voices:
             return None
         decay = rng.uniform(*self.decay)

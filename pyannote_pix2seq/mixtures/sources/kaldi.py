@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...files import reading_text
 from .base import Source, Utterance, existing_file, existing_folder, sex
 
 
@@ -55,7 +56,7 @@ class Kaldi(Source):
     def _wav_scp(self) -> dict[str, str]:
         # A path may hold spaces, so only the first one separates.
         path = existing_file(self.root / "wav.scp", "kaldi")
-        rows = [line.strip().split(None, 1) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        rows = [line.split(None, 1) for line in _lines(path) if line]
         for row in rows:
             if len(row) != 2:
                 raise ValueError(f"kaldi: {str(path)!r}: cannot read {' '.join(row)!r}; expected <recording> <path>.")
@@ -80,10 +81,15 @@ def _table(path: Path, width: int) -> dict[str, list[str]]:
     """Lines of `width` words as first word -> the others; empty when there is no such file."""
     table: dict[str, list[str]] = {}
     if path.is_file():
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        for number, line in enumerate(_lines(path), 1):
             words = line.split()
             if words and len(words) != width:
                 raise ValueError(f"kaldi: {str(path)!r}, line {number}: expected {width} words, got {line!r}.")
             if words:
                 table[words[0]] = words[1:]
     return table
+
+
+def _lines(path: Path) -> list[str]:
+    with reading_text(path) as file:
+        return [line.strip() for line in file.read().splitlines()]

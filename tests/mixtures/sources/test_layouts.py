@@ -271,6 +271,13 @@ def test_kaldi_errors(tmp_path, scp, segments, message):
         source("kaldi", root=kaldi(tmp_path, scp, *segments))
 
 
+def test_kaldi_tables_in_another_encoding_are_named(tmp_path):
+    folder = kaldi(tmp_path, "rec a.wav")
+    (folder / "utt2spk").write_bytes("rec Zoë".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"utt2spk' is not in UTF-8"):
+        source("kaldi", root=folder)
+
+
 ROOTED = sorted(set(SOURCES) - {"manifest", "protocol", "espeak"})
 
 
