@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from pyannote_pix2seq.mixtures import sources
 from pyannote_pix2seq.mixtures.bank import Bank
 from pyannote_pix2seq.mixtures.effects import EFFECTS, Bursts, Bystanders, Loudness, Noise, Reverberation
+from pyannote_pix2seq.mixtures.effects.bursts import KINDS, rumbling
 from pyannote_pix2seq.mixtures.plan import SAMPLE_RATE, Plan, Voice, ratio
 from pyannote_pix2seq.mixtures.render import NEIGHBOURS, filter_of, render, render_batch
 from pyannote_pix2seq.mixtures.resampling import resample
@@ -205,6 +206,18 @@ def test_bursts_are_short_and_as_loud_as_told(bank):
         frames = np.sqrt(np.square(heard).reshape(-1, 160).mean(1))
         assert 0.05 < frames.max() < 6  # noise that peaks at level 1, several of them at most
     assert Bursts(probability=1.0).draw(np.random.default_rng(0), bank, silence, 0.0) is None
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.filter.__name__)
+def test_a_burst_lasts_and_peaks_as_its_kind_says(kind):
+    shortest, longest = (kind.attack[i] + 3 * kind.decay[i] for i in (0, 1))
+    for seed in range(50):
+        burst = kind.burst(np.random.default_rng(seed))
+        assert shortest * 0.9 <= len(burst) / SAMPLE_RATE <= longest * 1.1 and np.isfinite(burst).all()
+        assert 0.05 < np.sqrt(np.square(burst[: len(burst) // 160 * 160]).reshape(-1, 160).mean(1)).max() < 6
+        if kind.filter is rumbling:
+            power = np.abs(np.fft.rfft(burst)) ** 2
+            assert power[: round(1500 / SAMPLE_RATE * len(burst))].sum() > 0.9 * power.sum()
 
 
 @given(seeds, st.floats(0.0, 40.0))

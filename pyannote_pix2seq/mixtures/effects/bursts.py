@@ -1,17 +1,22 @@
-"""Short sounds that nobody says: breath, knocks, clicks, rustling."""
+"""Short sounds that nobody says: knocks, clicks, breath, rumbling."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
+from scipy.signal import firwin2, oaconvolve
 
 from ..bank import Bank
 from ..plain import Probability, Range
 from ..plan import SAMPLE_RATE, Plan
 from ..sound import Samples, Sound, beside, gain, speech_level
 from .base import Neutral
-from .noise import NUM_COLOURED, coloured_noise
+from .noise import NUM_COLOURED, coloured
+
+FREQUENCIES = np.linspace(0, SAMPLE_RATE / 2, 65)
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,63 @@ class AddedBursts(Neutral):
 
     def on_mixture(self, samples: Sound) -> Sound:
         return samples + beside(self.samples, samples) * speech_level(samples)
+
+
+def rustling(rng: np.random.Generator) -> Samples:
+    """Any filter."""
+    return coloured(rng, 25.0)
+
+
+def resonances(rng: np.random.Generator) -> Samples:
+    """A filter with the formants of a mouth, in no vowel in particular."""
+    decibels = np.full(len(FREQUENCIES), -25.0)
+    for low, high in ((300, 900), (900, 2300), (2200, 3500), (3300, 5000)):
+        centre, width = rng.uniform(low, high), rng.uniform(150, 500)
+        decibels += rng.uniform(8, 25) * np.exp(-0.5 * ((FREQUENCIES - centre) / width) ** 2)
+    return _filter(decibels)
+
+
+def rumbling(rng: np.random.Generator) -> Samples:
+    """A filter that leaves what is below 80 to 500 Hz."""
+    cutoff = np.exp(rng.uniform(np.log(80), np.log(500)))
+    return _filter(-rng.uniform(12, 30) * np.log2(np.maximum(FREQUENCIES / cutoff, 1)))
+
+
+def _filter(decibels: np.ndarray) -> Samples:
+    return firwin2(257, FREQUENCIES, 10 ** (decibels / 20), fs=SAMPLE_RATE).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Noise behind one of some filters, that swells and fades."""
+
+    filter: Callable[[np.random.Generator], Samples]
+    attack: Range  # seconds
+    decay: Range  # seconds: to a third
+
+    def burst(self, rng: np.random.Generator) -> Samples:
+        """One that peaks at about level 1."""
+        attack, decay = (np.exp(rng.uniform(*np.log(edges))) * SAMPLE_RATE for edges in (self.attack, self.decay))
+        rise, fall = np.arange(attack) / attack, np.exp(-np.arange(3 * decay) / decay)
+        envelope = np.concatenate([np.sin(rise * np.pi / 2) ** 2, fall]).astype(np.float32)
+        noise = _noise(self.filter, int(rng.integers(NUM_COLOURED)))
+        start = int(rng.integers(len(noise) - len(envelope)))
+        return envelope * noise[start : start + len(envelope)]
+
+
+@lru_cache(maxsize=128)
+def _noise(make: Callable[[np.random.Generator], Samples], index: int) -> Samples:
+    """8 s of noise of level 1, always the same for one filter and index."""
+    rng = np.random.default_rng((6, index))
+    noise = oaconvolve(rng.standard_normal(1 << 17, dtype=np.float32), make(rng), "same")
+    return noise / noise.std()
+
+
+KINDS = (
+    Kind(rustling, (0.002, 0.2), (0.01, 0.3)),  # knocks, clicks, rustling
+    Kind(resonances, (0.1, 0.8), (0.1, 0.5)),  # breath
+    Kind(rumbling, (0.02, 0.4), (0.05, 0.4)),  # hands and wind at a microphone
+)
 
 
 @dataclass(frozen=True)
@@ -37,8 +99,6 @@ class Bursts:
         Range of their peak level beside speech at full difficulty, in decibels.
     """
 
-    ATTACK = (0.002, 0.2)  # seconds
-    DECAY = (0.01, 0.3)  # seconds: to a third
     REPEATED = 0.3  # probability
     MOST = 6  # in a row
     INTERVAL = (0.08, 0.4)  # seconds
@@ -54,18 +114,9 @@ class Bursts:
         track = np.zeros(plan.num_samples, np.float32)
         for _ in range(rng.poisson(seconds * rng.uniform(*self.rate))):
             start = round(rng.uniform(0, seconds) * SAMPLE_RATE)
-            burst = self._burst(rng) * gain(rng.uniform(low, low + (high - low) * difficulty))
+            burst = KINDS[rng.integers(len(KINDS))].burst(rng) * gain(rng.uniform(low, low + (high - low) * difficulty))
             for _ in range(rng.integers(2, self.MOST + 1) if rng.random() < self.REPEATED else 1):
                 heard = burst[: max(len(track) - start, 0)]
                 track[start : start + len(heard)] += heard
                 start += round(rng.uniform(*self.INTERVAL) * SAMPLE_RATE)
         return AddedBursts(track)
-
-    def _burst(self, rng: np.random.Generator) -> Samples:
-        """One that peaks at about level 1."""
-        attack, decay = (np.exp(rng.uniform(*np.log(edges))) * SAMPLE_RATE for edges in (self.ATTACK, self.DECAY))
-        rise, fall = np.arange(attack) / attack, np.exp(-np.arange(3 * decay) / decay)
-        envelope = np.concatenate([np.sin(rise * np.pi / 2) ** 2, fall]).astype(np.float32)
-        noise = coloured_noise(int(rng.integers(NUM_COLOURED)))
-        start = int(rng.integers(len(noise) - len(envelope)))
-        return envelope * noise[start : start + len(envelope)] / max(float(noise.std()), 1e-6)
