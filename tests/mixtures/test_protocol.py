@@ -224,7 +224,7 @@ def test_a_section_that_is_none_is_no_trouble_for_others(source, tmp_path):
             "effect 'loudness': spread: expected a number; got 'big'",
         ),
         ({"effects": [{"name": "reverberation", "rooms": 1.5}]}, "rooms: expected a whole number; got 1.5"),
-        ({"effects": ["nois"]}, "unknown effect 'nois'; known effects: bursts, clipping, distance, level, loudness"),
+        ({"effects": ["nois"]}, "unknown effect 'nois'; known effects: bursts, bystanders, clipping, distance, level"),
         ({"effects": [{"name": "noise", "recorded": "nowhere"}]}, "no folder 'nowhere'"),
         ({"effects": "noise"}, "effects: expected a list"),
         ({"source": "librispech"}, "unknown source 'librispech'; known sources: commonvoice, espeak"),

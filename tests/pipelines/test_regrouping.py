@@ -88,10 +88,11 @@ def test_it_never_gets_worse_and_no_label_is_lost(turns, most):
     assert worth(groups.tolist()) >= worth(labels) - 1e-6
 
 
-@given(heard_turns(), st.floats(0.01, 100.0))
-def test_only_the_direction_of_a_voice_counts(turns, factor):
+@given(heard_turns(), st.integers(-6, 6))
+def test_only_the_direction_of_a_voice_counts(turns, octaves):
+    """By powers of two, which round nothing: two ways to split may be equally good where a turn is not heard."""
     heard, labels = turns
-    louder = [sound._replace(voice=sound.voice * np.float32(factor)) for sound in heard]
+    louder = [sound._replace(voice=sound.voice * np.float32(2.0**octaves)) for sound in heard]
     assert partition(regroup(louder, labels)) == partition(regroup(heard, labels))
 
 
