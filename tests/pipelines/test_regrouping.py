@@ -96,6 +96,14 @@ def test_only_the_direction_of_a_voice_counts(turns, octaves):
     assert partition(regroup(louder, labels)) == partition(regroup(heard, labels))
 
 
+@given(heard_turns(), st.floats(0.01, 100.0))
+def test_only_the_direction_of_a_voice_that_is_heard_counts(turns, factor):
+    heard, labels = turns
+    heard = [sound._replace(seconds=sound.seconds or 1.0) for sound in heard]
+    louder = [sound._replace(voice=sound.voice * np.float32(factor)) for sound in heard]
+    assert partition(regroup(louder, labels)) == partition(regroup(heard, labels))
+
+
 @given(heard_turns())
 def test_who_is_not_heard_stays(turns):
     heard, labels = turns

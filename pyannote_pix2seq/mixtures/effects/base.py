@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..sound import Sound
+from ..sound import Samples, Sound, beside, speech_level
 
 
 class Effect(Protocol):
@@ -28,3 +29,13 @@ class Neutral:
 
     def on_mixture(self, samples: Sound) -> Sound:
         return samples
+
+
+@dataclass(frozen=True)
+class Added(Neutral):
+    """A sound beside a conversation."""
+
+    samples: Samples = field(repr=False)  # where speech has level 1
+
+    def on_mixture(self, samples: Sound) -> Sound:
+        return samples + beside(self.samples, samples) * speech_level(samples)

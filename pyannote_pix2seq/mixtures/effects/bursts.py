@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import firwin2, oaconvolve
+from scipy.signal import firwin2
 
 from ..bank import Bank
 from ..plain import Probability, Range
 from ..plan import SAMPLE_RATE, Plan
-from ..sound import Samples, Sound, beside, gain, speech_level
-from .base import Neutral
-from .noise import NUM_COLOURED, coloured
+from ..sound import Samples, gain
+from .base import Added
+from .noise import NUM_COLOURED, noise_behind, rustling
 
 FREQUENCIES = np.linspace(0, SAMPLE_RATE / 2, 65)
-
-
-@dataclass(frozen=True)
-class AddedBursts(Neutral):
-    samples: Samples = field(repr=False)  # where speech has level 1
-
-    def on_mixture(self, samples: Sound) -> Sound:
-        return samples + beside(self.samples, samples) * speech_level(samples)
-
-
-def rustling(rng: np.random.Generator) -> Samples:
-    """Any filter."""
-    return coloured(rng, 25.0)
 
 
 def resonances(rng: np.random.Generator) -> Samples:
@@ -64,17 +50,9 @@ class Kind:
         attack, decay = (np.exp(rng.uniform(*np.log(edges))) * SAMPLE_RATE for edges in (self.attack, self.decay))
         rise, fall = np.arange(attack) / attack, np.exp(-np.arange(3 * decay) / decay)
         envelope = np.concatenate([np.sin(rise * np.pi / 2) ** 2, fall]).astype(np.float32)
-        noise = _noise(self.filter, int(rng.integers(NUM_COLOURED)))
+        noise = noise_behind(self.filter, int(rng.integers(NUM_COLOURED)))
         start = int(rng.integers(len(noise) - len(envelope)))
-        return envelope * noise[start : start + len(envelope)]
-
-
-@lru_cache(maxsize=128)
-def _noise(make: Callable[[np.random.Generator], Samples], index: int) -> Samples:
-    """8 s of noise of level 1, always the same for one filter and index."""
-    rng = np.random.default_rng((6, index))
-    noise = oaconvolve(rng.standard_normal(1 << 17, dtype=np.float32), make(rng), "same")
-    return noise / noise.std()
+        return envelope * noise[start : start + len(envelope)] / noise.std()
 
 
 KINDS = (
@@ -107,7 +85,7 @@ class Bursts:
     rate: Range = (0.05, 0.5)
     loudness: Range = (-20.0, 8.0)
 
-    def draw(self, rng: np.random.Generator, bank: Bank, plan: Plan, difficulty: float) -> AddedBursts | None:
+    def draw(self, rng: np.random.Generator, bank: Bank, plan: Plan, difficulty: float) -> Added | None:
         if rng.random() >= self.probability * difficulty:
             return None
         seconds, (low, high) = plan.num_samples / SAMPLE_RATE, self.loudness
@@ -119,4 +97,4 @@ class Bursts:
                 heard = burst[: max(len(track) - start, 0)]
                 track[start : start + len(heard)] += heard
                 start += round(rng.uniform(*self.INTERVAL) * SAMPLE_RATE)
-        return AddedBursts(track)
+        return Added(track)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.signal import oaconvolve
@@ -10,19 +10,10 @@ from scipy.signal import oaconvolve
 from ..bank import Bank
 from ..plain import Probability, Range
 from ..plan import SAMPLE_RATE, Plan, Voice
-from ..sound import Samples, Sound, beside, gain, level, speech_level
+from ..sound import Samples, gain, level
 from ..styles import Speech
-from .base import Neutral
+from .base import Added
 from .reverberation import reverberant
-
-
-@dataclass(frozen=True)
-class Overheard(Neutral):
-    samples: Samples = field(repr=False)  # of level 1
-    below: float
-
-    def on_mixture(self, samples: Sound) -> Sound:
-        return samples + beside(self.samples, samples) * (speech_level(samples) * gain(-self.below))
 
 
 @dataclass(frozen=True)
@@ -51,7 +42,7 @@ class Bystanders:
     pause: Range = (0.5, 8.0)
     decay: Range = (0.3, 0.8)
 
-    def draw(self, rng: np.random.Generator, bank: Bank, plan: Plan, difficulty: float) -> Overheard | None:
+    def draw(self, rng: np.random.Generator, bank: Bank, plan: Plan, difficulty: float) -> Added | None:
         if rng.random() >= self.probability * difficulty or not plan.voices:
             return None
         others = np.setdiff1d(np.arange(len(bank.speakers)), [voice.speaker for voice in plan.voices])
@@ -65,7 +56,7 @@ class Bystanders:
             return None
         nearest, farthest = self.below
         below = rng.uniform(farthest + (nearest - farthest) * difficulty, farthest)
-        return Overheard(track / np.float32(loud), float(below))
+        return Added(track * np.float32(gain(-below) / loud))
 
     def _talking(self, rng: np.random.Generator, bank: Bank, voice: Voice, num_samples: int, pause: float) -> Samples:
         """(sample,) stretches of one voice with pauses between them."""
