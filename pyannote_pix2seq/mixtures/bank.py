@@ -11,11 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from joblib import Parallel, delayed
 
 from .. import audio
 from . import spectrum, speech_regions
@@ -27,6 +29,9 @@ from .spectrum import equalised
 SAMPLES, TABLE = "samples.int16", "table.json"
 LOUD = 0.15  # amplitude that the loud samples of speech get: all utterances start at one level
 MIN_SPEECH = 1.0  # seconds
+FEW = 300  # utterances: they are decoded before other processes have started
+
+Decoded = tuple[np.ndarray, list[tuple[int, int]]]
 
 
 @dataclass(frozen=True)
@@ -143,9 +148,15 @@ def _decode(utterances: Sequence[Utterance], min_speech: float, folder: Path) ->
     sexes: list[str] = []
     content = sha256()
     position = 0
+    tried = iter(_tried([utterance for spoken in by_speaker.values() for utterance in spoken]))
     with open(folder / SAMPLES, "wb") as file:
         for (source, name), spoken in by_speaker.items():
-            usable = [decoded for decoded in map(_usable, spoken) if decoded is not None]
+            usable = []
+            for decoded in islice(tried, len(spoken)):
+                if isinstance(decoded, str):
+                    _warn(decoded)
+                else:
+                    usable.append(decoded)
             speech = sum(end - start for _, regions in usable for start, end in regions) / SAMPLE_RATE
             if not usable or speech < min_speech:
                 _warn(f"speaker {name!r} has {speech:.2f} s of speech, less than {min_speech:g} s")
@@ -169,13 +180,19 @@ def _decode(utterances: Sequence[Utterance], min_speech: float, folder: Path) ->
     (folder / TABLE).write_text(json.dumps({**rest, "key": content.hexdigest()}), "utf-8")
 
 
-def _usable(utterance: Utterance) -> tuple[np.ndarray, list[tuple[int, int]]] | None:
-    """An utterance as int16, its speech at a common spectrum and level, and its speech regions; None if unusable."""
+def _tried(utterances: Sequence[Utterance]) -> Iterable[Decoded | str]:
+    """Utterances decoded by all processors, in their order."""
+    processes = 1 if len(utterances) < FEW else -1
+    made: Iterable[Decoded | str] = Parallel(processes, return_as="generator")(map(delayed(_usable), utterances))
+    return made
+
+
+def _usable(utterance: Utterance) -> Decoded | str:
+    """An utterance as int16, its speech at a common spectrum and level, and its speech regions; or what is wrong."""
     try:
         samples, regions = speech_regions.read_speech(utterance)
     except speech_regions.UnusableSpeechError as error:
-        _warn(str(error).rstrip("."))
-        return None
+        return str(error).rstrip(".")
     samples = equalised(samples, np.concatenate([samples[start:end] for start, end in regions]))
     speech = np.abs(np.concatenate([samples[start:end] for start, end in regions]))
     gain = min(LOUD / max(np.quantile(speech, 0.95), 1e-4), 0.99 / max(np.abs(samples).max(), 1e-4))

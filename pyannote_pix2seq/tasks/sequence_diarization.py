@@ -269,8 +269,8 @@ class SequenceDiarization(SegmentationTask):
             augmented = self.augmentation(samples=made["waveforms"], sample_rate=self.model.hparams.sample_rate)
         return {**made, "waveforms": augmented["samples"]}
 
-    def _losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Losses, and what else is worth a look."""
+    def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Losses of a batch (see `collate_fn`), and what else is worth a look."""
         state = self.model.read(batch["waveforms"])
         logits, _ = self.model.write(batch["tokens"][:, :-1], state)
         tokens, taught, vocabulary = batch["tokens"], batch["taught"], self.model.vocabulary
@@ -300,17 +300,21 @@ class SequenceDiarization(SegmentationTask):
             "identified": (guessed.argmax(-1) == named).float().mean(),
         }
 
-    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        losses = self._losses(batch)
+    def weighted(self, losses: dict[str, Tensor]) -> Tensor:
+        """What training minimises."""
         loss = losses["sequence"] + self.activity_weight * losses["activity"]
         if "identity" in losses:
-            loss = loss + self.identity_weight * losses["identity"]
-        elif self.model.identity is not None:  # processes that train together need every gradient, if only zeros
-            loss = loss + 0 * sum(p.sum() for p in self.model.identity.parameters())
+            return loss + self.identity_weight * losses["identity"]
+        if self.model.identity is not None:  # processes that train together need every gradient, if only zeros
+            return loss + 0 * sum(p.sum() for p in self.model.identity.parameters())
+        return loss
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        losses = self.losses(batch)
         for name, value in losses.items():
             shown = not name.endswith("distance")
             self.model.log(f"train/{name}", value.detach(), prog_bar=shown, batch_size=len(batch["tokens"]))
-        return loss
+        return self.weighted(losses)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         model, grid, vocabulary = self.model, self.model.grid, self.model.vocabulary
@@ -331,7 +335,7 @@ class SequenceDiarization(SegmentationTask):
                 reference, hypothesis, grid.seconds(first), grid.seconds(last)
             )
         self.model.log("ErrorRate", self.model.validation_metric["ErrorRate"], on_epoch=True, prog_bar=True)
-        for name, value in self._losses(batch).items():
+        for name, value in self.losses(batch).items():
             self.model.log(f"validation/{name}", value, on_epoch=True, batch_size=len(tokens))
 
     def default_metric(self) -> dict[str, Metric]:

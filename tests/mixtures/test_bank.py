@@ -23,6 +23,14 @@ def test_it_is_decoded_once_and_mapped(source, tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_many_processes_decode_as_one(source, tmp_path, monkeypatch):
+    alone = Bank.load(utterances(source), folder=tmp_path / "alone")
+    monkeypatch.setattr(module, "FEW", 0)
+    together = Bank.load(utterances(source), folder=tmp_path / "together")
+    assert together.key == alone.key
+    np.testing.assert_array_equal(together.samples, alone.samples)
+
+
 def test_speech_regions_are_speech(source):
     bank = Bank.load(utterances(source))
     assert len(bank.speakers) == 12 and bank.groups == [list(range(12))] and set(bank.sexes) == {"female", "male"}

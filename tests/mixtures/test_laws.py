@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from pyannote_pix2seq.mixtures import sources
 from pyannote_pix2seq.mixtures.bank import Bank
 from pyannote_pix2seq.mixtures.effects import EFFECTS, Bursts, Bystanders, Loudness, Noise, Reverberation
-from pyannote_pix2seq.mixtures.effects.bursts import KINDS, rumbling
+from pyannote_pix2seq.mixtures.effects.bursts import KINDS, LONG, Origin, Swelling, rumbling
 from pyannote_pix2seq.mixtures.plan import SAMPLE_RATE, Plan, Voice, ratio
 from pyannote_pix2seq.mixtures.render import NEIGHBOURS, filter_of, render, render_batch
 from pyannote_pix2seq.mixtures.resampling import resample
@@ -195,29 +195,45 @@ def test_effects_move_no_sound(bank, name):
     assert np.square(heard[:3840]).sum() < 0.01 * np.square(heard).sum()
 
 
-def test_bursts_are_short_and_as_loud_as_told(bank):
+def test_bursts_are_as_loud_as_told(bank):
     silence = Plan(60 * SAMPLE_RATE, (), ())
-    for seed in range(20):
-        heard = Bursts(probability=1.0, rate=(0.1, 0.1), loudness=(0.0, 0.0)).draw(
-            np.random.default_rng(seed), bank, silence, 1
+    for seed in range(10):
+        loud, faint = (
+            Bursts(probability=1.0, loudness=(level, level)).draw(np.random.default_rng(seed), bank, silence, 1.0)
+            for level in (0.0, -20.0)
         )
-        heard = heard.on_mixture(np.zeros(silence.num_samples, np.float32)) / 0.05
-        assert 0 < (np.abs(heard) > 0.1).mean() < 0.5
-        frames = np.sqrt(np.square(heard).reshape(-1, 160).mean(1))
-        assert 0.05 < frames.max() < 6  # noise that peaks at level 1, several of them at most
+        assert np.abs(loud.samples).max() > 0
+        np.testing.assert_allclose(faint.samples, loud.samples / 10, atol=1e-6)
     assert Bursts(probability=1.0).draw(np.random.default_rng(0), bank, silence, 0.0) is None
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.filter.__name__)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{type(kind).__name__}-{kind.filters[0].__name__}")
 def test_a_burst_lasts_and_peaks_as_its_kind_says(kind):
-    shortest, longest = (kind.attack[i] + 3 * kind.decay[i] for i in (0, 1))
-    for seed in range(50):
-        burst = kind.burst(np.random.default_rng(seed))
+    swells = isinstance(kind, Swelling)
+    shortest, longest = (kind.attack[i] + 3 * kind.decay[i] if swells else LONG[i] for i in (0, 1))
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        burst = Origin.draw(rng, kind).burst(rng)
         assert shortest * 0.9 <= len(burst) / SAMPLE_RATE <= longest * 1.1 and np.isfinite(burst).all()
-        assert 0.05 < np.sqrt(np.square(burst[: len(burst) // 160 * 160]).reshape(-1, 160).mean(1)).max() < 6
-        if kind.filter is rumbling:
+        loudest = np.sqrt(np.square(burst[: len(burst) // 160 * 160]).reshape(-1, 160).mean(1)).max()
+        assert (0.05 if swells else 0.001) < loudest < (6 if swells else 20)  # clicks may be far shorter than 10 ms
+        if kind.filters == (rumbling,):
             power = np.abs(np.fft.rfft(burst)) ** 2
             assert power[: round(1500 / SAMPLE_RATE * len(burst))].sum() > 0.9 * power.sum()
+
+
+def test_an_origin_keeps_its_sound_and_the_level_of_noise(bank):
+    rng = np.random.default_rng(0)
+    for kind in KINDS:
+        origin = Origin.draw(rng, kind)
+        white = rng.standard_normal(1 << 15).astype(np.float32)
+        assert np.convolve(white, origin.response).std() == pytest.approx(1, rel=0.2)
+        spectra = []
+        for _ in range(2):
+            power = np.abs(np.fft.rfft(np.resize(origin.burst(rng), 1 << 16))) ** 2
+            spectra.append(power[:32768].reshape(64, -1).mean(1))
+        first, second = (10 * np.log10(spectrum + 1e-12) for spectrum in spectra)
+        assert np.corrcoef(first, second)[0, 1] > 0.7
 
 
 @given(seeds, st.floats(0.0, 40.0))

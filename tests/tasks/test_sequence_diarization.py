@@ -201,7 +201,7 @@ def test_noise_turns_stay_in_windows_that_are_shorter_than_the_models(kind, tmp_
     model.setup("validate")
     for index in range(4):
         batch = model.task.collate_fn([model.task.train_dataloader().dataset[index]])
-        assert all(loss.isfinite() for loss in model.task._losses(batch).values())
+        assert all(loss.isfinite() for loss in model.task.losses(batch).values())
 
 
 def test_augmentation_is_the_same_in_any_process():

@@ -1,19 +1,20 @@
-"""Short sounds that nobody says: knocks, clicks, breath, rumbling."""
+"""Sounds that nobody says: knocks, clicks, breath, rumbling, crackling."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
-from scipy.signal import firwin2
+from scipy.signal import firwin2, oaconvolve
 
 from ..bank import Bank
 from ..plain import Probability, Range
 from ..plan import SAMPLE_RATE, Plan
 from ..sound import Samples, gain
 from .base import Added
-from .noise import NUM_COLOURED, noise_behind, rustling
+from .noise import rustling
 
 FREQUENCIES = np.linspace(0, SAMPLE_RATE / 2, 65)
 
@@ -37,35 +38,112 @@ def _filter(decibels: np.ndarray) -> Samples:
     return firwin2(257, FREQUENCIES, 10 ** (decibels / 20), fs=SAMPLE_RATE).astype(np.float32)
 
 
-@dataclass(frozen=True)
-class Kind:
-    """Noise behind one of some filters, that swells and fades."""
+Filter = Callable[[np.random.Generator], Samples]  # draws one
+LONG = (0.3, 40.0)  # seconds, of what goes on for a while
 
-    filter: Callable[[np.random.Generator], Samples]
+
+class Kind(Protocol):
+    """A kind of bursts: something behind one of some filters."""
+
+    @property
+    def filters(self) -> tuple[Filter, ...]: ...
+
+    def excite(self, rng: np.random.Generator) -> Samples:
+        """What is before the filter, as bright as white noise: it peaks at about level 1."""
+
+
+@dataclass(frozen=True)
+class Swelling:
+    """Noise that swells and fades."""
+
+    filters: tuple[Filter, ...]
     attack: Range  # seconds
     decay: Range  # seconds: to a third
 
-    def burst(self, rng: np.random.Generator) -> Samples:
-        """One that peaks at about level 1."""
-        attack, decay = (np.exp(rng.uniform(*np.log(edges))) * SAMPLE_RATE for edges in (self.attack, self.decay))
-        rise, fall = np.arange(attack) / attack, np.exp(-np.arange(3 * decay) / decay)
-        envelope = np.concatenate([np.sin(rise * np.pi / 2) ** 2, fall]).astype(np.float32)
-        noise = noise_behind(self.filter, int(rng.integers(NUM_COLOURED)))
-        start = int(rng.integers(len(noise) - len(envelope)))
-        return envelope * noise[start : start + len(envelope)] / noise.std()
+    def excite(self, rng: np.random.Generator) -> Samples:
+        attack, decay = (_drawn(rng, edges) * SAMPLE_RATE for edges in (self.attack, self.decay))
+        rise = np.sin(np.arange(attack) / attack * np.pi / 2) ** 2
+        return _noise(rng, np.concatenate([rise, _fall(decay, 3)]))
 
 
-KINDS = (
-    Kind(rustling, (0.002, 0.2), (0.01, 0.3)),  # knocks, clicks, rustling
-    Kind(resonances, (0.1, 0.8), (0.1, 0.5)),  # breath
-    Kind(rumbling, (0.02, 0.4), (0.05, 0.4)),  # hands and wind at a microphone
+@dataclass(frozen=True)
+class Crackling:
+    """Many small clicks, some much louder than others: cloth and hands that rub a microphone."""
+
+    filters: tuple[Filter, ...]
+    rate: Range = (2.0, 40.0)  # in a second
+    decay: Range = (0.0001, 0.02)  # seconds: to a third
+    spread: Range = (3.0, 10.0)  # decibels
+
+    def excite(self, rng: np.random.Generator) -> Samples:
+        seconds, rate, decay = (_drawn(rng, edges) for edges in (LONG, self.rate, self.decay))
+        spread, fall = rng.uniform(*self.spread), _fall(decay * SAMPLE_RATE, 5)
+        clicks = np.zeros(round(seconds * SAMPLE_RATE) + len(fall), np.float32)
+        for start in rng.integers(len(clicks) - len(fall), size=1 + rng.poisson(seconds * rate)):
+            clicks[start : start + len(fall)] += _noise(rng, fall * gain(rng.normal(-spread, spread)))
+        return clicks
+
+
+@dataclass(frozen=True)
+class Swaying:
+    """Noise whose level wanders."""
+
+    filters: tuple[Filter, ...]
+    interval: Range = (0.05, 1.0)  # seconds from one level to the next
+    spread: Range = (3.0, 10.0)  # decibels
+
+    def excite(self, rng: np.random.Generator) -> Samples:
+        seconds, interval = (_drawn(rng, edges) for edges in (LONG, self.interval))
+        spread = rng.uniform(*self.spread)
+        levels = 10 ** (rng.normal(-spread, spread, 3 + int(seconds / interval)) / 20)
+        levels[[0, -1]] = 0.0
+        times = np.linspace(0, len(levels) - 1, round(seconds * SAMPLE_RATE))
+        return _noise(rng, np.interp(times, np.arange(len(levels)), levels))
+
+
+def _drawn(rng: np.random.Generator, edges: Range) -> float:
+    """As likely below the geometric mean of two edges as above."""
+    return float(np.exp(rng.uniform(*np.log(edges))))
+
+
+def _fall(decay: float, times: int) -> np.ndarray:
+    return np.exp(-np.arange(times * decay) / decay)
+
+
+def _noise(rng: np.random.Generator, envelope: np.ndarray) -> Samples:
+    return envelope.astype(np.float32) * rng.standard_normal(len(envelope), dtype=np.float32)
+
+
+KINDS: tuple[Kind, ...] = (
+    Swelling((rustling,), (0.002, 0.2), (0.01, 0.3)),  # knocks, clicks, rustling
+    Swelling((resonances,), (0.1, 0.8), (0.1, 0.5)),  # breath
+    Swelling((rumbling,), (0.02, 0.4), (0.05, 0.4)),  # hands and wind at a microphone
+    Crackling((rumbling,)),
+    Crackling((resonances,)),
+    Swaying((rustling, rumbling, resonances)),
 )
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where bursts come from: what one of them sounds like, the next does too."""
+
+    kind: Kind
+    response: Samples = field(repr=False)
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, kind: Kind) -> Origin:
+        response = kind.filters[rng.integers(len(kind.filters))](rng)
+        return cls(kind, response / np.linalg.norm(response))  # the level of noise stays
+
+    def burst(self, rng: np.random.Generator) -> Samples:
+        return oaconvolve(self.kind.excite(rng), self.response)
+
+
+@dataclass(frozen=True)
 class Bursts:
-    """Bursts of noise that swell and fade, now and then several in a row: microphones close to people hear them breathe
-    and handle things, and they are no turns.
+    """Bursts of noise, short ones now and then several in a row: microphones close to people hear them breathe and
+    handle things, and they are no turns.
 
     Parameters
     ----------
@@ -77,12 +155,13 @@ class Bursts:
         Range of their peak level beside speech at full difficulty, in decibels.
     """
 
+    ORIGINS = 2  # at most
     REPEATED = 0.3  # probability
     MOST = 6  # in a row
     INTERVAL = (0.08, 0.4)  # seconds
 
     probability: Probability = 0.5
-    rate: Range = (0.05, 0.5)
+    rate: Range = (0.05, 1.0)
     loudness: Range = (-20.0, 8.0)
 
     def draw(self, rng: np.random.Generator, bank: Bank, plan: Plan, difficulty: float) -> Added | None:
@@ -90,10 +169,13 @@ class Bursts:
             return None
         seconds, (low, high) = plan.num_samples / SAMPLE_RATE, self.loudness
         track = np.zeros(plan.num_samples, np.float32)
+        origins = [Origin.draw(rng, KINDS[rng.integers(len(KINDS))]) for _ in range(rng.integers(1, self.ORIGINS + 1))]
         for _ in range(rng.poisson(seconds * rng.uniform(*self.rate))):
             start = round(rng.uniform(0, seconds) * SAMPLE_RATE)
-            burst = KINDS[rng.integers(len(KINDS))].burst(rng) * gain(rng.uniform(low, low + (high - low) * difficulty))
-            for _ in range(rng.integers(2, self.MOST + 1) if rng.random() < self.REPEATED else 1):
+            peak = gain(rng.uniform(low, low + (high - low) * difficulty))
+            burst = peak * origins[rng.integers(len(origins))].burst(rng)
+            repeated = rng.random() < self.REPEATED and len(burst) < 2 * SAMPLE_RATE
+            for _ in range(rng.integers(2, self.MOST + 1) if repeated else 1):
                 heard = burst[: max(len(track) - start, 0)]
                 track[start : start + len(heard)] += heard
                 start += round(rng.uniform(*self.INTERVAL) * SAMPLE_RATE)
