@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -63,8 +63,8 @@ class Noise:
             # two of a fixed set, each from anywhere on: as good as new, and drawing new ones takes longer than mixing
             first, second = rng.integers(NUM_COLOURED, size=2)
             share = np.float32(rng.random())
-            noise = share * _from(noise_behind(rustling, int(first)), rng, plan.num_samples)
-            noise += (1 - share) * _from(noise_behind(rustling, int(second)), rng, plan.num_samples)
+            noise = share * _from(_coloured_noise(int(first)), rng, plan.num_samples)
+            noise += (1 - share) * _from(_coloured_noise(int(second)), rng, plan.num_samples)
         hardest = self.snr[1] + (self.snr[0] - self.snr[1]) * difficulty
         return AddedNoise(noise, float(rng.uniform(hardest, self.snr[1])))
 
@@ -74,12 +74,12 @@ def rustling(rng: np.random.Generator) -> Samples:
     return coloured(rng, 25.0)
 
 
-@lru_cache(maxsize=4 * NUM_COLOURED)
-def noise_behind(make: Callable[[np.random.Generator], Samples], index: int) -> Samples:
-    """16 s of noise behind a filter that is made for it, always the same for one maker and index."""
+@lru_cache(maxsize=NUM_COLOURED)
+def _coloured_noise(index: int) -> Samples:
+    """16 s of noise behind a filter of its own, always the same for one index."""
     rng = np.random.default_rng((5, index))
     white = rng.standard_normal(1 << 18, dtype=np.float32)
-    return oaconvolve(white, make(rng), "same")
+    return oaconvolve(white, rustling(rng), "same")
 
 
 def _from(samples: Samples, rng: np.random.Generator, num_samples: int) -> Samples:
