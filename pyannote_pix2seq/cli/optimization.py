@@ -47,6 +47,22 @@ def parameter_groups(model: nn.Module) -> list[dict[str, Any]]:
     return [group for group in groups if group["params"]]
 
 
+def rise_and_fall(step: int, past: float, warmup: int, floor: float) -> float:
+    """Share of the highest rate: a linear rise over `warmup` steps, times half a cosine down to `floor`.
+
+    Parameters
+    ----------
+    step : int
+        From 0.
+    past : float
+        Share of the training that is over.
+    warmup : int
+    floor : float
+    """
+    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, past)))
+    return min(1.0, (step + 1) / max(warmup, 1)) * (floor + (1 - floor) * cosine)
+
+
 def warmup_cosine(
     optimizer: Optimizer, model: Model, warmup: int = 300, floor: float = 0.02, num_steps: int | None = None
 ) -> Schedule:
@@ -62,8 +78,7 @@ def warmup_cosine(
         raise ValueError("scheduler WarmupCosine: set scheduler.num_steps, trainer.max_steps or trainer.max_epochs.")
 
     def factor(step: int) -> float:
-        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, step / total)))
-        return min(1.0, (step + 1) / max(warmup, 1)) * (floor + (1 - floor) * cosine)
+        return rise_and_fall(step, step / total, warmup, floor)
 
     return {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}
 

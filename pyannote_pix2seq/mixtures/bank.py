@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from importlib.metadata import version
@@ -148,7 +148,7 @@ def _decode(utterances: Sequence[Utterance], min_speech: float, folder: Path) ->
     sexes: list[str] = []
     content = sha256()
     position = 0
-    tried = iter(_tried([utterance for spoken in by_speaker.values() for utterance in spoken]))
+    tried = _tried([utterance for spoken in by_speaker.values() for utterance in spoken])
     with open(folder / SAMPLES, "wb") as file:
         for (source, name), spoken in by_speaker.items():
             usable = []
@@ -180,11 +180,10 @@ def _decode(utterances: Sequence[Utterance], min_speech: float, folder: Path) ->
     (folder / TABLE).write_text(json.dumps({**rest, "key": content.hexdigest()}), "utf-8")
 
 
-def _tried(utterances: Sequence[Utterance]) -> Iterable[Decoded | str]:
+def _tried(utterances: Sequence[Utterance]) -> Iterator[Decoded | str]:
     """Utterances decoded by all processors, in their order."""
     processes = 1 if len(utterances) < FEW else -1
-    made: Iterable[Decoded | str] = Parallel(processes, return_as="generator")(map(delayed(_usable), utterances))
-    return made
+    return Parallel(processes, return_as="generator")(map(delayed(_usable), utterances))
 
 
 def _usable(utterance: Utterance) -> Decoded | str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.signal import oaconvolve
+from scipy.signal import firwin2, oaconvolve
 
 MARGIN = 15.9  # decibels below the level of speech: fainter frames are pauses
 Samples = np.ndarray  # (sample,) float32
@@ -16,6 +16,11 @@ Sound = np.ndarray | torch.Tensor  # the same, or a tensor on any device: what i
 
 def gain(decibels: float) -> float:
     return 10 ** (decibels / 20)
+
+
+def response(points: np.ndarray, decibels: np.ndarray, taps: int) -> Samples:
+    """Filter with a gain at each of some frequencies, which are given as shares of the highest one there is."""
+    return firwin2(taps, points, 10 ** (decibels / 20)).astype(np.float32)
 
 
 def library(samples: Sound) -> Any:

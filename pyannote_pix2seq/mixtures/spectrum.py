@@ -10,10 +10,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from scipy.signal import firwin2, welch
+from scipy.signal import welch
 
 from .plan import SAMPLE_RATE
-from .sound import Samples, filtered
+from .sound import Samples, filtered, response
 
 # Level of speech in bands around these frequencies, in decibels: means over the project's corpora, which agree within
 # 2 dB. Below the first, where voices differ by their pitch, nothing more is changed.
@@ -30,5 +30,4 @@ def equalised(samples: Samples, speech: Samples) -> Samples:
     gains = LEVELS - 10 * np.log10(np.maximum(powers, 1e-12))
     gains = np.clip(gains - gains[:4].mean(), -LARGEST, LARGEST)
     points = np.concatenate([[0.0], FREQUENCIES, [SAMPLE_RATE / 2]]) / (SAMPLE_RATE / 2)
-    response = firwin2(129, points, 10 ** (gains[[0, *range(len(gains)), -1]] / 20))
-    return filtered(samples, response.astype(np.float32))
+    return filtered(samples, response(points, gains[[0, *range(len(gains)), -1]], 129))

@@ -6,7 +6,6 @@ falls with the clock, because nobody knows beforehand how many steps fit.
 
 from __future__ import annotations
 
-import math
 import os
 import queue
 import random
@@ -23,7 +22,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from pyannote_pix2seq.cli.muon import Muon
-from pyannote_pix2seq.cli.optimization import parameter_groups
+from pyannote_pix2seq.cli.optimization import parameter_groups, rise_and_fall
 from pyannote_pix2seq.cli.references import load_registries
 from pyannote_pix2seq.files import replacing
 from pyannote_pix2seq.mixtures import protocol as mixtures
@@ -37,6 +36,7 @@ HERE = Path(__file__).parent
 PASSES = 3  # over one batch, at most
 LEAST, MOST = 100, 1000  # batches to go over again: soon after it was seen, a window teaches little; and memory
 WARMUP = 100  # steps
+FLOOR = 0.01  # of the learning rate
 SHOWN = 100  # steps
 SNAPSHOTS = (0.6, 0.85)  # of the time, in case that the end does not come
 PEAK = 790e12  # operations a second of large matrices in bfloat16 on an H100 or H200
@@ -143,10 +143,9 @@ def burst(
     step, snapshots, shown = 0, list(SNAPSHOTS), (ready, 0)
     sums: Batch = {}
     while (past := (time.monotonic() - ready) / (seconds - (ready - began))) < 1:
-        cosine = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * past))
-        step += 1
-        for name, value in learn(next(batches), min(1.0, step / WARMUP) * cosine).items():
+        for name, value in learn(next(batches), rise_and_fall(step, past, WARMUP, FLOOR)).items():
             sums[name] = sums.get(name, 0) + value
+        step += 1
         if snapshots and past > snapshots[0]:
             save(model, out / f"at{snapshots.pop(0):.2f}.ckpt")
         if step % SHOWN == 0:

@@ -204,6 +204,8 @@ def test_bursts_are_as_loud_as_told(bank):
         )
         assert np.abs(loud.samples).max() > 0
         np.testing.assert_allclose(faint.samples, loud.samples / 10, atol=1e-6)
+        heard = loud.on_mixture(np.zeros(silence.num_samples, np.float32)) / 0.05  # where nobody talks
+        np.testing.assert_allclose(heard, loud.samples, atol=1e-5)
     assert Bursts(probability=1.0).draw(np.random.default_rng(0), bank, silence, 0.0) is None
 
 

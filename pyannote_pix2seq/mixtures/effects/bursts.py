@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-from scipy.signal import firwin2, oaconvolve
+from scipy.signal import oaconvolve
 
 from ..bank import Bank
 from ..plain import Probability, Range
 from ..plan import SAMPLE_RATE, Plan
-from ..sound import Samples, gain
+from ..sound import Samples, gain, response
 from .base import Added
 from .noise import rustling
 
 FREQUENCIES = np.linspace(0, SAMPLE_RATE / 2, 65)
+TAPS = 257
 
 
 def resonances(rng: np.random.Generator) -> Samples:
@@ -25,17 +26,14 @@ def resonances(rng: np.random.Generator) -> Samples:
     for low, high in ((300, 900), (900, 2300), (2200, 3500), (3300, 5000)):
         centre, width = rng.uniform(low, high), rng.uniform(150, 500)
         decibels += rng.uniform(8, 25) * np.exp(-0.5 * ((FREQUENCIES - centre) / width) ** 2)
-    return _filter(decibels)
+    return response(FREQUENCIES / FREQUENCIES[-1], decibels, TAPS)
 
 
 def rumbling(rng: np.random.Generator) -> Samples:
     """A filter that leaves what is below 80 to 500 Hz."""
-    cutoff = np.exp(rng.uniform(np.log(80), np.log(500)))
-    return _filter(-rng.uniform(12, 30) * np.log2(np.maximum(FREQUENCIES / cutoff, 1)))
-
-
-def _filter(decibels: np.ndarray) -> Samples:
-    return firwin2(257, FREQUENCIES, 10 ** (decibels / 20), fs=SAMPLE_RATE).astype(np.float32)
+    cutoff = _drawn(rng, (80.0, 500.0))
+    decibels = -rng.uniform(12, 30) * np.log2(np.maximum(FREQUENCIES / cutoff, 1))
+    return response(FREQUENCIES / FREQUENCIES[-1], decibels, TAPS)
 
 
 Filter = Callable[[np.random.Generator], Samples]  # draws one

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-from scipy.signal import firwin2, oaconvolve
+from scipy.signal import oaconvolve
 
 from ..bank import Bank
 from ..plain import Probability, Range
 from ..plan import Plan
-from ..sound import Samples, Sound, beside, gain, level, speech_level
+from ..sound import Samples, Sound, beside, gain, level, response, speech_level
 from .base import Neutral
 from .recordings import recordings
 
@@ -91,4 +91,4 @@ def coloured(rng: np.random.Generator, depth: float, taps: int = 129) -> Samples
     """A filter whose gain wanders by `depth` decibels over frequency."""
     points = np.array([0, 250, 500, 1000, 2000, 4000, 8000]) / 8000
     decibels = np.cumsum(rng.normal(0, depth / 4, len(points)))
-    return firwin2(taps, points, 10 ** ((decibels - decibels.mean()) / 20)).astype(np.float32)
+    return response(points, decibels - decibels.mean(), taps)
