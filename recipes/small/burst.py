@@ -19,6 +19,7 @@ import torch
 import typer
 from pyannote.database import registry
 from torch import Tensor
+from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from pyannote_pix2seq.cli.muon import Muon
@@ -33,8 +34,10 @@ from pyannote_pix2seq.tasks.windows import Prompting
 
 Batch = dict[str, Tensor]
 HERE = Path(__file__).parent
-PASSES = 3  # over one batch, at most
-LEAST, MOST = 100, 1000  # batches to go over again: soon after it was seen, a window teaches little; and memory
+PASSES = 4  # over one batch, at most
+LEAST, MOST = 6_400, 32_000  # windows to go over again: soon after it was seen, one teaches little; and memory (31 GB)
+TILT = 6.0  # decibels, either way: how much louder a frequency is when a window comes again
+BANDS = 9  # of 1 kHz
 WARMUP = 100  # steps
 FLOOR = 0.01  # of the learning rate
 SHOWN = 100  # steps
@@ -43,14 +46,14 @@ PEAK = 790e12  # operations a second of large matrices in bfloat16 on an H100 or
 
 
 class Batches:
-    """New batches on a device as they come, and old ones, a little louder or fainter, while none has."""
+    """New batches on a device as they come, and old ones, as another microphone hears them, while none has."""
 
     def __init__(self, new: Iterator[Batch], device: torch.device) -> None:
         self.device = device
         self.queue: queue.Queue[Batch] = queue.Queue(maxsize=4)
         self.pool: list[tuple[Batch, int]] = []
         self.rng = random.Random(0)
-        self.num_new = 0
+        self.num_new = self.num_pooled = 0
         threading.Thread(target=self._fill, args=(new,), daemon=True).start()
 
     def _fill(self, new: Iterator[Batch]) -> None:
@@ -59,7 +62,7 @@ class Batches:
 
     def __next__(self) -> Batch:
         try:
-            batch, passes = self.queue.get(block=len(self.pool) < LEAST), 1
+            batch, passes = self.queue.get(block=self.num_pooled < LEAST), 1
             kept = {**batch, "waveforms": batch["waveforms"].half()}
             self.num_new += 1
         except queue.Empty:
@@ -67,11 +70,20 @@ class Batches:
             self.pool[index], self.pool[-1] = self.pool[-1], self.pool[index]
             kept, passes = self.pool.pop()
             passes += 1
-            decibels = torch.empty(len(kept["waveforms"]), 1, 1, device=self.device).uniform_(-4, 4)
-            batch = {**kept, "waveforms": kept["waveforms"].float() * 10 ** (decibels / 20)}
-        if passes < PASSES and len(self.pool) < MOST:
+            self.num_pooled -= len(kept["waveforms"])
+            batch = {**kept, "waveforms": tilted(kept["waveforms"].float())}
+        if passes < PASSES and self.num_pooled < MOST:
             self.pool.append((kept, passes))
+            self.num_pooled += len(kept["waveforms"])
         return batch
+
+
+def tilted(waveforms: Tensor) -> Tensor:
+    """(window, 1, sample) windows, each behind a filter of its own."""
+    spectra = torch.fft.rfft(waveforms)
+    decibels = torch.empty(len(waveforms), 1, BANDS, device=waveforms.device).uniform_(-TILT, TILT)
+    gains = 10 ** (functional.interpolate(decibels, spectra.shape[-1], mode="linear", align_corners=True) / 20)
+    return torch.fft.irfft(spectra * gains, waveforms.shape[-1])
 
 
 def save(model: Pix2Seq, path: Path) -> None:
@@ -92,7 +104,7 @@ def burst(
     out: Annotated[Path, typer.Argument(help="Folder for last.ckpt, and checkpoints on the way.")],
     seconds: Annotated[float, typer.Option(help="From the start of this program to its last step.")] = 560.0,
     lr: Annotated[float, typer.Option(help="Highest learning rate.")] = 8e-4,
-    batch_size: Annotated[int, typer.Option(help="Windows in a batch.")] = 64,
+    batch_size: Annotated[int, typer.Option(help="Windows in a batch.")] = 128,
     num_solos: Annotated[int, typer.Option(help="Solos beside each window.")] = 2,
     seed: Annotated[int, typer.Option(help="Of the windows: another one in each run.")] = 1000,
     database: Annotated[Path, typer.Option(help="What the windows are made of.")] = HERE / "database.yml",
@@ -112,7 +124,7 @@ def burst(
     on = torch.device(device)
     task = SequenceDiarization(
         registry.get_protocol("Pix2Seq.SpeakerDiarization.Small"), duration=30.0, batch_size=batch_size,
-        num_workers=max((os.cpu_count() or 1) - 2, 1), pin_memory=on.type == "cuda", num_batches=10**6,
+        num_workers=max((os.cpu_count() or 1) - 1, 1), pin_memory=on.type == "cuda", num_batches=10**6,
         prompting=Prompting(probability=0.5), speaker_weight=2.0, identity_weight=0.7, num_solos=num_solos, seed=seed,
     )  # fmt: skip
     model = open_model(start)
@@ -159,7 +171,8 @@ def burst(
     tell(
         f"{step} steps of {batch_size} windows in {took:.0f} s, {step / took:.2f} a second; {heard / 3600:.0f} h of "
         f"windows, {heard / took:.0f} times as fast as they play, {step / max(batches.num_new, 1):.2f} passes; "
-        f"{operations * step / took / PEAK:.1%} of the chip's peak"
+        f"{operations * step / took / PEAK:.1%} of the chip's peak; "
+        f"{torch.cuda.max_memory_reserved() / 2**30 if on.type == 'cuda' else 0:.0f} GiB of its memory"
     )
     os._exit(0)  # without waiting for processes that make windows
 

@@ -215,7 +215,7 @@ def test_a_burst_lasts_and_peaks_as_its_kind_says(kind):
     shortest, longest = (kind.attack[i] + 3 * kind.decay[i] if swells else LONG[i] for i in (0, 1))
     for seed in range(20):
         rng = np.random.default_rng(seed)
-        burst = Origin.draw(rng, kind).burst(rng)
+        burst = Origin.draw(rng, kind).sound(rng, kind.envelope(rng))
         assert shortest * 0.9 <= len(burst) / SAMPLE_RATE <= longest * 1.1 and np.isfinite(burst).all()
         loudest = np.sqrt(np.square(burst[: len(burst) // 160 * 160]).reshape(-1, 160).mean(1)).max()
         assert (0.05 if swells else 0.001) < loudest < (6 if swells else 20)  # clicks may be far shorter than 10 ms
@@ -232,7 +232,7 @@ def test_an_origin_keeps_its_sound_and_the_level_of_noise(bank):
         assert np.convolve(white, origin.response).std() == pytest.approx(1, rel=0.2)
         spectra = []
         for _ in range(2):
-            power = np.abs(np.fft.rfft(np.resize(origin.burst(rng), 1 << 16))) ** 2
+            power = np.abs(np.fft.rfft(np.resize(origin.sound(rng, kind.envelope(rng)), 1 << 16))) ** 2
             spectra.append(power[:32768].reshape(64, -1).mean(1))
         first, second = (10 * np.log10(spectrum + 1e-12) for spectrum in spectra)
         assert np.corrcoef(first, second)[0, 1] > 0.7

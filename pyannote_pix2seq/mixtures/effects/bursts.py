@@ -46,8 +46,8 @@ class Kind(Protocol):
     @property
     def filters(self) -> tuple[Filter, ...]: ...
 
-    def excite(self, rng: np.random.Generator) -> Samples:
-        """What is before the filter, as bright as white noise: it peaks at about level 1."""
+    def envelope(self, rng: np.random.Generator) -> Samples:
+        """Level of a burst before its filter, in every sample: it peaks at about 1."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,10 @@ class Swelling:
     attack: Range  # seconds
     decay: Range  # seconds: to a third
 
-    def excite(self, rng: np.random.Generator) -> Samples:
+    def envelope(self, rng: np.random.Generator) -> Samples:
         attack, decay = (_drawn(rng, edges) * SAMPLE_RATE for edges in (self.attack, self.decay))
         rise = np.sin(np.arange(attack) / attack * np.pi / 2) ** 2
-        return _noise(rng, np.concatenate([rise, _fall(decay, 3)]))
+        return np.concatenate([rise, _fall(decay, 3)])
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,12 @@ class Crackling:
     decay: Range = (0.0001, 0.02)  # seconds: to a third
     spread: Range = (3.0, 10.0)  # decibels
 
-    def excite(self, rng: np.random.Generator) -> Samples:
+    def envelope(self, rng: np.random.Generator) -> Samples:
         seconds, rate, decay = (_drawn(rng, edges) for edges in (LONG, self.rate, self.decay))
         spread, fall = rng.uniform(*self.spread), _fall(decay * SAMPLE_RATE, 5)
         clicks = np.zeros(round(seconds * SAMPLE_RATE) + len(fall), np.float32)
         for start in rng.integers(len(clicks) - len(fall), size=1 + rng.poisson(seconds * rate)):
-            clicks[start : start + len(fall)] += _noise(rng, fall * gain(rng.normal(-spread, spread)))
+            clicks[start : start + len(fall)] += fall * gain(rng.normal(-spread, spread))
         return clicks
 
 
@@ -90,13 +90,13 @@ class Swaying:
     interval: Range = (0.05, 1.0)  # seconds from one level to the next
     spread: Range = (3.0, 10.0)  # decibels
 
-    def excite(self, rng: np.random.Generator) -> Samples:
+    def envelope(self, rng: np.random.Generator) -> Samples:
         seconds, interval = (_drawn(rng, edges) for edges in (LONG, self.interval))
         spread = rng.uniform(*self.spread)
         levels = 10 ** (rng.normal(-spread, spread, 3 + int(seconds / interval)) / 20)
         levels[[0, -1]] = 0.0
         times = np.linspace(0, len(levels) - 1, round(seconds * SAMPLE_RATE))
-        return _noise(rng, np.interp(times, np.arange(len(levels)), levels))
+        return np.interp(times, np.arange(len(levels)), levels)
 
 
 def _drawn(rng: np.random.Generator, edges: Range) -> float:
@@ -106,10 +106,6 @@ def _drawn(rng: np.random.Generator, edges: Range) -> float:
 
 def _fall(decay: float, times: int) -> np.ndarray:
     return np.exp(-np.arange(times * decay) / decay)
-
-
-def _noise(rng: np.random.Generator, envelope: np.ndarray) -> Samples:
-    return envelope.astype(np.float32) * rng.standard_normal(len(envelope), dtype=np.float32)
 
 
 KINDS: tuple[Kind, ...] = (
@@ -134,8 +130,12 @@ class Origin:
         response = kind.filters[rng.integers(len(kind.filters))](rng)
         return cls(kind, response / np.linalg.norm(response))  # the level of noise stays
 
-    def burst(self, rng: np.random.Generator) -> Samples:
-        return oaconvolve(self.kind.excite(rng), self.response)
+    def sound(self, rng: np.random.Generator, envelope: Samples) -> Samples:
+        """All its bursts at once: noise with a level in every sample, behind the filter."""
+        (loud,) = np.nonzero(envelope)
+        noise = np.zeros(len(envelope), np.float32)
+        noise[loud] = envelope[loud] * rng.standard_normal(len(loud), dtype=np.float32)
+        return oaconvolve(noise, self.response)[: len(envelope)]
 
 
 @dataclass(frozen=True)
@@ -166,15 +166,16 @@ class Bursts:
         if rng.random() >= self.probability * difficulty:
             return None
         seconds, (low, high) = plan.num_samples / SAMPLE_RATE, self.loudness
-        track = np.zeros(plan.num_samples, np.float32)
         origins = [Origin.draw(rng, KINDS[rng.integers(len(KINDS))]) for _ in range(rng.integers(1, self.ORIGINS + 1))]
+        powers = np.zeros((len(origins), plan.num_samples), np.float32)
         for _ in range(rng.poisson(seconds * rng.uniform(*self.rate))):
             start = round(rng.uniform(0, seconds) * SAMPLE_RATE)
             peak = gain(rng.uniform(low, low + (high - low) * difficulty))
-            burst = peak * origins[rng.integers(len(origins))].burst(rng)
+            number = rng.integers(len(origins))
+            burst = np.square(peak * origins[number].kind.envelope(rng))
             repeated = rng.random() < self.REPEATED and len(burst) < 2 * SAMPLE_RATE
             for _ in range(rng.integers(2, self.MOST + 1) if repeated else 1):
-                heard = burst[: max(len(track) - start, 0)]
-                track[start : start + len(heard)] += heard
+                heard = burst[: max(plan.num_samples - start, 0)]
+                powers[number, start : start + len(heard)] += heard
                 start += round(rng.uniform(*self.INTERVAL) * SAMPLE_RATE)
-        return Added(track)
+        return Added(sum(origin.sound(rng, np.sqrt(power)) for origin, power in zip(origins, powers, strict=True)))

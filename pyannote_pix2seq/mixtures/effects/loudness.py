@@ -41,13 +41,15 @@ class Scaled(Neutral):
         loud = level(samples)
         factor = self.target / loud if loud > 1e-5 else 1.0
         # no recorder is perfectly silent
-        floor = beside(_floor(len(samples)), samples) * self.silence
+        noise = _noise(len(samples).bit_length())[: len(samples)]
+        floor = beside(noise, samples) * self.silence
         return library(samples).clip(samples * factor + floor, -1, 1)
 
 
 @lru_cache(maxsize=4)
-def _floor(num_samples: int) -> Samples:
-    return np.random.default_rng(0).standard_normal(num_samples, dtype=np.float32)
+def _noise(bits: int) -> Samples:
+    """The same from its first sample on, however long."""
+    return np.random.default_rng(0).standard_normal(1 << bits, dtype=np.float32)
 
 
 @dataclass(frozen=True)
