@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from .bank import Bank
+from .formants import with_formants
 from .plan import Plan
 from .resampling import resample, resampled_at
 from .sound import gain
@@ -28,13 +29,16 @@ def render(plan: Plan, bank: Bank) -> np.ndarray:
     speech = np.asarray(bank.samples)
     mixture = np.zeros(plan.num_samples, np.float32)
     # memory that the system has to clear for each excerpt would take longer than what is done in it
-    longest = max((plan.voices[e.speaker].stretched(e.length) for e in plan.excerpts), default=0)
+    longest = max((plan.voices[e.speaker].stretched(e.length, e.pitch) for e in plan.excerpts), default=0)
     memory = np.empty(longest, np.float32)
     for excerpt in plan.excerpts:
         samples = speech[excerpt.source : excerpt.source + excerpt.length]
         voice = plan.voices[excerpt.speaker]
-        if voice.speed != 1.0:
-            samples = resample(samples, voice.speed, voice.stretched(excerpt.length))
+        pitch = excerpt.pitch
+        if voice.speed != 1.0 or pitch != 1.0:
+            samples = resample(samples, voice.speed * pitch, voice.stretched(excerpt.length, pitch))
+        if pitch != 1.0:
+            samples = with_formants(torch.from_numpy(samples), pitch).numpy()
         samples = np.multiply(samples, np.float32(1 / 32768), out=memory[: len(samples)])
         if excerpt.effort:
             previous, own = filter_of(excerpt.effort)
@@ -116,29 +120,32 @@ def _tracks(plans: Sequence[Plan], samples: torch.Tensor) -> tuple[torch.Tensor,
     """
     lead = max([-excerpt.start for plan in plans for excerpt in plan.excerpts] + [0])
     width = lead + plans[0].num_samples
-    by_speed: dict[float, list[tuple[int, int, int, int, int]]] = {}
-    taps: dict[float, list[tuple[float, float]]] = {}
+    by_speed: dict[tuple[float, float], list[tuple[int, int, int, int, int]]] = {}
+    taps: dict[tuple[float, float], list[tuple[float, float]]] = {}
     track = 0
     for plan in plans:
         for excerpt in plan.excerpts:
             voice = plan.voices[excerpt.speaker]
-            length, begin = voice.stretched(excerpt.length), lead + excerpt.start
+            length, begin = voice.stretched(excerpt.length, excerpt.pitch), lead + excerpt.start
             place = (track + excerpt.speaker) * width + begin
-            by_speed.setdefault(voice.speed, []).append(
-                (excerpt.source, excerpt.length, length, min(length, width - begin), place)
-            )
-            taps.setdefault(voice.speed, []).append(filter_of(excerpt.effort))
+            key = voice.speed, excerpt.pitch
+            by_speed.setdefault(key, []).append((excerpt.source, excerpt.length, length, width - begin, place))
+            taps.setdefault(key, []).append(filter_of(excerpt.effort))
         track += len(plan.voices)
     tracks = torch.zeros(track * width, device=samples.device)
-    for speed, rows in by_speed.items():
-        table = torch.tensor(rows, device=samples.device)
-        kept = table[:, 3]
-        source, taken, length, _, place = table.repeat_interleave(kept, 0).T
-        index = torch.arange(len(source), device=samples.device) - (kept.cumsum(0) - kept).repeat_interleave(kept)
+    for (voice_speed, pitch), rows in by_speed.items():
+        table, speed = torch.tensor(rows, device=samples.device), voice_speed * pitch
+        lengths = table[:, 2]
+        begins = (lengths.cumsum(0) - lengths).repeat_interleave(lengths)
+        source, taken, length, room, place = table.repeat_interleave(lengths, 0).T
+        index = torch.arange(len(source), device=samples.device) - begins
         sound = samples[source + index] if speed == 1.0 else resampled_at(samples, speed, source, taken, index)
-        previous, own = torch.tensor(taps[speed], device=samples.device).repeat_interleave(kept, 0).T
+        if pitch != 1.0:
+            sound = torch.cat([with_formants(each, pitch) for each in sound.split(lengths.tolist())])
+        previous, own = torch.tensor(taps[voice_speed, pitch], device=samples.device).repeat_interleave(lengths, 0).T
         sound = own * sound + previous * sound.roll(1)  # the first of an excerpt is faded to nothing
         edge = (length // 2).clamp(2, EDGE) - 1
         fade = (torch.minimum(index, length - 1 - index) / edge).clamp(max=1)
-        tracks.index_add_(0, place + index, sound / 32768 * fade)
+        inside = index < room
+        tracks.index_add_(0, (place + index)[inside], (sound / 32768 * fade)[inside])
     return tracks.view(track, width), lead

@@ -23,6 +23,10 @@ class Style(Protocol):
     def speeds(self) -> Sequence[float]:
         """Of voices, drawn evenly."""
 
+    @property
+    def effort(self) -> float:
+        """Standard deviation of the vocal effort of what is said, in decibels."""
+
     def __call__(self, rng: np.random.Generator, bank: Bank, duration: float) -> Plan: ...
 
 
@@ -55,11 +59,12 @@ class Simulator:
         """A speaker alone, talking all the time: (sample,) waveform of `duration` seconds, and their identity."""
         voice = Voice(int(rng.integers(len(self.bank.speakers))), float(rng.choice(self.style.speeds)))
         num_samples = round(duration * SAMPLE_RATE)
+        effort = rng.normal(0.0, self.style.effort) if self.style.effort else 0.0
         speech, excerpts, position = Speech(rng, self.bank, voice), [], 0
         while position < num_samples:
             source, length, regions = speech.take((num_samples - position) / SAMPLE_RATE)
-            excerpts.append(Excerpt(0, position, source, length, regions))
-            position += voice.stretched(length)
+            excerpts.append(Excerpt(0, position, source, length, regions, effort))
+            position += voice.stretched(length, excerpts[-1].pitch)
         plan = self._with_effects(rng, Plan(num_samples, (voice,), tuple(excerpts)), difficulty)
         return self.render(plan), self.identities(plan)[0]
 

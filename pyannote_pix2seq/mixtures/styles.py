@@ -66,6 +66,8 @@ def check_speeds(speeds: Sequence[float]) -> None:
         raise ValueError(f"speeds: expected at least one number from 0.1 to 10; got {speeds!r}.")
     heard: dict[tuple[int, int], float] = {}
     for speed in speeds:
+        if isinstance(speed, bool) or not isinstance(speed, (int, float)) or not 0.1 <= speed <= 10:
+            raise ValueError(f"speeds: expected numbers from 0.1 to 10; got {speed!r}.")
         if (other := heard.setdefault(ratio(speed), speed)) != speed:
             raise ValueError(f"speeds: {other:g} and {speed:g} are too close to be two voices.")
 
@@ -172,7 +174,7 @@ class Conversation:
             while True:  # a stretch may take several utterances
                 source, length, regions = speech[who].take(end - start)
                 excerpts.append(Excerpt(who, round(start * SAMPLE_RATE), source, length, regions, effort))
-                free[who] = start + voices[who].stretched(length) / SAMPLE_RATE
+                free[who] = start + voices[who].stretched(length, excerpts[-1].pitch) / SAMPLE_RATE
                 start = free[who] + rng.uniform(0.05, MERGED_PAUSE)
                 if end - start < MIN_STRETCH or start > duration:
                     return float(free[who])
@@ -231,6 +233,7 @@ class Artificial:
     max_secs: float = 15.0
     speeds: Sequence[float] = (1.0,)
 
+    effort: ClassVar[float] = 0.0  # see `Conversation`
     MAX_TURNS: ClassVar[int] = 20  # of an exchange
     MIN_TURN: ClassVar[float] = 1.0  # seconds
 
@@ -292,6 +295,8 @@ class Independent:
     num_speakers: Sequence[float] = (0.0, 0.25, 0.25, 0.25, 0.25)
     silence: Sequence[float] = (2.0, 2.0, 5.0, 9.0)
     speeds: Sequence[float] = (1.0,)
+
+    effort: ClassVar[float] = 0.0  # see `Conversation`
 
     def __post_init__(self) -> None:
         if not len(self.num_speakers) or min(self.num_speakers) < 0 or sum(self.num_speakers) <= 0:

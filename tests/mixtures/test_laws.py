@@ -14,6 +14,7 @@ from pyannote_pix2seq.mixtures import sources
 from pyannote_pix2seq.mixtures.bank import Bank
 from pyannote_pix2seq.mixtures.effects import EFFECTS, Bursts, Bystanders, Loudness, Noise, Reverberation
 from pyannote_pix2seq.mixtures.effects.bursts import KINDS, LONG, Origin, Swelling, rumbling
+from pyannote_pix2seq.mixtures.formants import with_formants
 from pyannote_pix2seq.mixtures.plan import SAMPLE_RATE, Plan, Voice, ratio
 from pyannote_pix2seq.mixtures.render import NEIGHBOURS, filter_of, render, render_batch
 from pyannote_pix2seq.mixtures.resampling import resample
@@ -63,8 +64,8 @@ def test_longer_pauses_belong_to_a_turn_when_annotators_say_so(bank, seed, pause
 
 
 @given(seeds, st.floats(-12, 12))
-def test_an_effort_is_heard_and_changes_nothing_else(bank, seed, effort):
-    """Louder by so many decibels, and the highest frequencies by so many more than the lowest."""
+def test_an_effort_is_heard(bank, seed, effort):
+    """Louder by so many decibels, the highest frequencies by so many more than the lowest, and higher."""
     previous, own = filter_of(effort)
     neighbours = previous**2 + own**2 + 2 * previous * own * NEIGHBOURS  # power of speech behind the filter
     assert 10 * np.log10(neighbours) == pytest.approx(effort, abs=1e-6)
@@ -72,11 +73,52 @@ def test_an_effort_is_heard_and_changes_nothing_else(bank, seed, effort):
 
     even = Conversation()(np.random.default_rng(seed), bank, 8.0)
     one = replace(even, excerpts=tuple(replace(excerpt, effort=effort) for excerpt in even.excerpts))
-    assert one.speech() == even.speech()
+    for higher, usual in zip(one.excerpts, even.excerpts, strict=True):
+        assert 12 * np.log2(higher.pitch) == pytest.approx(np.clip(0.45 * effort, -5, 5), abs=0.5 + 1e-9)
+        voice = one.voices[usual.speaker]
+        length = voice.stretched(usual.length, higher.pitch)
+        assert length * higher.pitch == pytest.approx(voice.stretched(usual.length), rel=6e-3, abs=2)
     if effort == 0:
         np.testing.assert_array_equal(render(one, bank), render(even, bank))
     elif even.speech() and abs(effort) > 1:  # excerpts may end before the mixture starts
         assert not np.allclose(render(one, bank), render(even, bank))
+
+
+@pytest.mark.parametrize("semitones", [-5, -3, 3, 5])
+def test_a_higher_voice_keeps_its_formants(semitones):
+    """Another height, but the spectrum of the usual voice far more nearly than that of what was played faster."""
+    pitch, times = 2 ** (semitones / 12), np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    errors = []
+    for vowel in ((700, 1200, 2500), (300, 2200, 2900), (500, 1500, 2500), (350, 800, 2400)):
+
+        def said(height, mouth, vowel=vowel):
+            partials = height * np.arange(1, int(7000 / height))
+            levels = sum(1 / (1 + ((partials - mouth * formant) / (mouth * 80)) ** 2) for formant in vowel)
+            return np.sin(2 * np.pi * np.outer(times, partials)) @ levels * 1000
+
+        def spectrum(sound):
+            return np.abs(np.fft.rfft(sound * np.hanning(len(sound))))  # of 1 Hz
+
+        def around(height, sound):
+            return np.array([spectrum(sound)[round(h) - 2 : round(h) + 3].max() for h in height * np.arange(1, 25)])
+
+        usual, faster = (said(100 * pitch, mouth) for mouth in (1.0, pitch))
+        higher = with_formants(torch.from_numpy(faster).float(), pitch).numpy()
+        levels = [20 * np.log10(around(100 * pitch, sound)) for sound in (usual, faster, higher)]
+        errors.append([np.std(level - levels[0]) for level in levels[1:]])
+        partials = around(100 * pitch, higher)
+        assert (
+            np.median(partials / np.array([spectrum(higher)[round(100 * pitch * (k + 0.5))] for k in range(1, 25)]))
+            > 10
+        )
+    before, after = np.mean(errors, axis=0)
+    assert after < 0.6 * before, (before, after)
+
+
+@given(seeds, st.integers(1, 5000))
+def test_a_voice_as_high_as_usual_stays_as_it_is(seed, length):
+    speech = torch.from_numpy(np.random.default_rng(seed).normal(0, 1000, length)).float()
+    torch.testing.assert_close(with_formants(speech, 1.0), speech, atol=1.0, rtol=1e-3)
 
 
 @given(seeds)

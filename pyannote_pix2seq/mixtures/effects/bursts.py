@@ -178,4 +178,5 @@ class Bursts:
                 heard = burst[: max(plan.num_samples - start, 0)]
                 powers[number, start : start + len(heard)] += heard
                 start += round(rng.uniform(*self.INTERVAL) * SAMPLE_RATE)
-        return Added(sum(origin.sound(rng, np.sqrt(power)) for origin, power in zip(origins, powers, strict=True)))
+        sounds = [origin.sound(rng, np.sqrt(power)) for origin, power in zip(origins, powers, strict=True)]
+        return Added(np.sum(sounds, axis=0))
