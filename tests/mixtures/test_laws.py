@@ -121,6 +121,19 @@ def test_a_voice_as_high_as_usual_stays_as_it_is(seed, length):
     torch.testing.assert_close(with_formants(speech, 1.0), speech, atol=1.0, rtol=1e-3)
 
 
+def test_a_higher_voice_is_the_same_with_more_threads():
+    speech = torch.from_numpy(np.random.default_rng(0).normal(0, 1000, 33333)).float()
+    before, heard = torch.get_num_threads(), []
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            heard.append(with_formants(speech, 2**0.25).numpy())
+    finally:
+        torch.set_num_threads(before)
+    for other in heard[1:]:
+        np.testing.assert_array_equal(other, heard[0])
+
+
 @given(seeds)
 def test_every_stretch_has_its_own_effort(bank, seed):
     made = Conversation(num_speakers=[0, 1], effort=4.0)(np.random.default_rng(seed), bank, 60.0)
