@@ -134,12 +134,15 @@ def _tracks(plans: Sequence[Plan], samples: torch.Tensor) -> tuple[torch.Tensor,
         track += len(plan.voices)
     tracks = torch.zeros(track * width, device=samples.device)
     for (voice_speed, pitch), rows in by_speed.items():
-        table, speed = torch.tensor(rows, device=samples.device), voice_speed * pitch
+        table = torch.tensor(rows, device=samples.device)
         lengths = table[:, 2]
         begins = (lengths.cumsum(0) - lengths).repeat_interleave(lengths)
         source, taken, length, room, place = table.repeat_interleave(lengths, 0).T
         index = torch.arange(len(source), device=samples.device) - begins
-        sound = samples[source + index] if speed == 1.0 else resampled_at(samples, speed, source, taken, index)
+        if voice_speed != 1.0 or pitch != 1.0:
+            sound = resampled_at(samples, voice_speed * pitch, source, taken, index)
+        else:
+            sound = samples[source + index]
         if pitch != 1.0:
             sound = torch.cat([with_formants(each, pitch) for each in sound.split(lengths.tolist())])
         previous, own = torch.tensor(taps[voice_speed, pitch], device=samples.device).repeat_interleave(lengths, 0).T

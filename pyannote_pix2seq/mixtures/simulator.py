@@ -13,7 +13,7 @@ import numpy as np
 from .bank import Bank
 from .plan import SAMPLE_RATE, Excerpt, Plan, Voice
 from .render import render
-from .styles import Speech
+from .styles import Speech, draw_effort
 
 
 class Style(Protocol):
@@ -59,7 +59,7 @@ class Simulator:
         """A speaker alone, talking all the time: (sample,) waveform of `duration` seconds, and their identity."""
         voice = Voice(int(rng.integers(len(self.bank.speakers))), float(rng.choice(self.style.speeds)))
         num_samples = round(duration * SAMPLE_RATE)
-        effort = rng.normal(0.0, self.style.effort) if self.style.effort else 0.0
+        effort = draw_effort(rng, self.style.effort)
         speech, excerpts, position = Speech(rng, self.bank, voice), [], 0
         while position < num_samples:
             source, length, regions = speech.take((num_samples - position) / SAMPLE_RATE)

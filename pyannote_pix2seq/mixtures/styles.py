@@ -60,6 +60,11 @@ def draw_voices(
     return tuple(Voice(int(s), float(rng.choice(speeds))) for s in drawn)
 
 
+def draw_effort(rng: np.random.Generator, deviation: float) -> float:
+    """Of a stretch of speech; where there is none, nothing is drawn, and conversations stay as they were."""
+    return rng.normal(0.0, deviation) if deviation else 0.0
+
+
 def check_speeds(speeds: Sequence[float]) -> None:
     """Raises ValueError when there is none, one that is none, or two that would be heard as one."""
     if not isinstance(speeds, Sequence) or not speeds:
@@ -170,7 +175,7 @@ class Conversation:
 
         def say(who: int, start: float, seconds: float) -> float:
             end = start + seconds
-            effort = rng.normal(0.0, self.effort) if self.effort else 0.0  # conversations without it stay as they were
+            effort = draw_effort(rng, self.effort)
             while True:  # a stretch may take several utterances
                 source, length, regions = speech[who].take(end - start)
                 excerpts.append(Excerpt(who, round(start * SAMPLE_RATE), source, length, regions, effort))

@@ -53,7 +53,7 @@ class Batches:
         self.queue: queue.Queue[Batch] = queue.Queue(maxsize=4)
         self.pool: list[tuple[Batch, int]] = []
         self.rng = random.Random(0)
-        self.num_new = self.num_pooled = 0
+        self.num_new = 0
         threading.Thread(target=self._fill, args=(new,), daemon=True).start()
 
     def _fill(self, new: Iterator[Batch]) -> None:
@@ -70,12 +70,15 @@ class Batches:
             self.pool[index], self.pool[-1] = self.pool[-1], self.pool[index]
             kept, passes = self.pool.pop()
             passes += 1
-            self.num_pooled -= len(kept["waveforms"])
             batch = {**kept, "waveforms": tilted(kept["waveforms"].float())}
         if passes < PASSES and self.num_pooled < MOST:
             self.pool.append((kept, passes))
-            self.num_pooled += len(kept["waveforms"])
         return batch
+
+    @property
+    def num_pooled(self) -> int:
+        """Number of windows to go over again."""
+        return sum(len(batch["waveforms"]) for batch, _ in self.pool)
 
 
 def tilted(waveforms: Tensor) -> Tensor:
