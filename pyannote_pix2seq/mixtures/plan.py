@@ -36,6 +36,8 @@ class Excerpt:
         Speech inside the excerpt, in samples of the bank, counted from its start.
     effort : float
         Of the voice, in decibels: louder by so much, brighter (see `render`), and higher.
+    raised : float
+        Higher by so many semitones than its effort makes it.
     """
 
     speaker: int
@@ -44,15 +46,16 @@ class Excerpt:
     length: int
     speech: tuple[tuple[int, int], ...]
     effort: float = 0.0
+    raised: float = 0.0
 
     @property
     def pitch(self) -> float:
-        """How many times higher than the voice is: nearly half a semitone for each decibel of effort.
+        """How many times higher than the voice is: nearly half a semitone for each decibel of effort, and what is left.
 
         Louder speech is higher, by 0.2 to 0.6 semitones a decibel: Gramming et al., Journal of Voice, 1988. Whole
         semitones, for there is a filter to make for each pitch.
         """
-        semitones = round(SEMITONES * self.effort)
+        semitones = round(SEMITONES * self.effort + self.raised)
         return float(2 ** (min(max(semitones, -MOST_SEMITONES), MOST_SEMITONES) / 12))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from .bank import Bank
 from .plan import SAMPLE_RATE, Excerpt, Plan, Voice
 from .render import render
-from .styles import Speech, draw_effort
+from .styles import Speech, draw_manner
 
 
 class Style(Protocol):
@@ -26,6 +26,10 @@ class Style(Protocol):
     @property
     def effort(self) -> float:
         """Standard deviation of the vocal effort of what is said, in decibels."""
+
+    @property
+    def intonation(self) -> float:
+        """Standard deviation of how high it is said beyond that, in semitones."""
 
     def __call__(self, rng: np.random.Generator, bank: Bank, duration: float) -> Plan: ...
 
@@ -59,11 +63,11 @@ class Simulator:
         """A speaker alone, talking all the time: (sample,) waveform of `duration` seconds, and their identity."""
         voice = Voice(int(rng.integers(len(self.bank.speakers))), float(rng.choice(self.style.speeds)))
         num_samples = round(duration * SAMPLE_RATE)
-        effort = draw_effort(rng, self.style.effort)
+        manner = draw_manner(rng, self.style.effort, self.style.intonation)
         speech, excerpts, position = Speech(rng, self.bank, voice), [], 0
         while position < num_samples:
             source, length, regions = speech.take((num_samples - position) / SAMPLE_RATE)
-            excerpts.append(Excerpt(0, position, source, length, regions, effort))
+            excerpts.append(Excerpt(0, position, source, length, regions, *manner))
             position += voice.stretched(length, excerpts[-1].pitch)
         plan = self._with_effects(rng, Plan(num_samples, (voice,), tuple(excerpts)), difficulty)
         return self.render(plan), self.identities(plan)[0]

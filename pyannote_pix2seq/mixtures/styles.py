@@ -60,9 +60,9 @@ def draw_voices(
     return tuple(Voice(int(s), float(rng.choice(speeds))) for s in drawn)
 
 
-def draw_effort(rng: np.random.Generator, deviation: float) -> float:
-    """Of a stretch of speech; where there is none, nothing is drawn, and conversations stay as they were."""
-    return rng.normal(0.0, deviation) if deviation else 0.0
+def draw_manner(rng: np.random.Generator, *deviations: float) -> list[float]:
+    """Of a stretch of speech; what does not deviate is not drawn, so that conversations stay as they were."""
+    return [rng.normal(0.0, deviation) if deviation else 0.0 for deviation in deviations]
 
 
 def check_speeds(speeds: Sequence[float]) -> None:
@@ -116,6 +116,8 @@ class Conversation:
     effort : float
         Standard deviation of the vocal effort of a stretch of speech, in decibels: nobody says everything alike, as
         turns that are cut out of one utterance would.
+    intonation : float
+        Standard deviation of how high it is said beyond what its effort does, in semitones.
     merged_pause : float
         Pauses of one speaker up to so many seconds belong to the turn: annotators differ in this.
     """
@@ -133,6 +135,7 @@ class Conversation:
     same_corpus: float = 0.5
     speeds: Sequence[float] = (1.0, 1.0, 0.88, 1.13)
     effort: float = 0.0
+    intonation: float = 0.0
     merged_pause: float = MERGED_PAUSE
 
     def __post_init__(self) -> None:
@@ -150,7 +153,7 @@ class Conversation:
         for name in ("pause", "gap", "max_overlap", "evenness"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}: expected a number above 0; got {getattr(self, name)!r}.")
-        for name, unit in (("effort", "dB"), ("merged_pause", "s")):
+        for name, unit in (("effort", "dB"), ("intonation", "semitones"), ("merged_pause", "s")):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} cannot be negative; got {getattr(self, name)!r} {unit}.")
         check_speeds(self.speeds)
@@ -175,10 +178,10 @@ class Conversation:
 
         def say(who: int, start: float, seconds: float) -> float:
             end = start + seconds
-            effort = draw_effort(rng, self.effort)
+            manner = draw_manner(rng, self.effort, self.intonation)
             while True:  # a stretch may take several utterances
                 source, length, regions = speech[who].take(end - start)
-                excerpts.append(Excerpt(who, round(start * SAMPLE_RATE), source, length, regions, effort))
+                excerpts.append(Excerpt(who, round(start * SAMPLE_RATE), source, length, regions, *manner))
                 free[who] = start + voices[who].stretched(length, excerpts[-1].pitch) / SAMPLE_RATE
                 start = free[who] + rng.uniform(0.05, MERGED_PAUSE)
                 if end - start < MIN_STRETCH or start > duration:
@@ -239,6 +242,7 @@ class Artificial:
     speeds: Sequence[float] = (1.0,)
 
     effort: ClassVar[float] = 0.0  # see `Conversation`
+    intonation: ClassVar[float] = 0.0
     MAX_TURNS: ClassVar[int] = 20  # of an exchange
     MIN_TURN: ClassVar[float] = 1.0  # seconds
 
@@ -302,6 +306,7 @@ class Independent:
     speeds: Sequence[float] = (1.0,)
 
     effort: ClassVar[float] = 0.0  # see `Conversation`
+    intonation: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
         if not len(self.num_speakers) or min(self.num_speakers) < 0 or sum(self.num_speakers) <= 0:

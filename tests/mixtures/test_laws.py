@@ -119,7 +119,7 @@ def test_a_higher_voice_keeps_its_formants(semitones):
 def test_a_slow_voice_may_be_as_much_higher(bank, semitones):
     """As fast as it was read, but not as high: together and one by one."""
     made = Conversation()(np.random.default_rng(0), bank, 8.0)
-    excerpts = tuple(replace(excerpt, effort=semitones / 0.45) for excerpt in made.excerpts)
+    excerpts = tuple(replace(excerpt, raised=semitones) for excerpt in made.excerpts)
     voices = tuple(replace(voice, speed=1 / excerpts[0].pitch) for voice in made.voices)
     one = replace(made, voices=voices, excerpts=excerpts)
     expected = render(one, bank)
@@ -146,11 +146,19 @@ def test_a_higher_voice_is_the_same_with_more_threads():
         np.testing.assert_array_equal(other, heard[0])
 
 
+@given(seeds, st.floats(-8, 8), st.floats(-8, 8))
+def test_speech_is_raised_beyond_its_effort_five_semitones_at_most(bank, seed, effort, raised):
+    (excerpt, *_) = Conversation(num_speakers=[0, 1])(np.random.default_rng(seed), bank, 60.0).excerpts
+    pitch = replace(excerpt, effort=effort, raised=raised).pitch
+    assert 12 * np.log2(pitch) == pytest.approx(np.clip(0.45 * effort + raised, -5, 5), abs=0.5 + 1e-9)
+
+
+@pytest.mark.parametrize(("knob", "drawn"), [("effort", "effort"), ("intonation", "raised")])
 @given(seeds)
-def test_every_stretch_has_its_own_effort(bank, seed):
-    made = Conversation(num_speakers=[0, 1], effort=4.0)(np.random.default_rng(seed), bank, 60.0)
-    efforts = {excerpt.effort for excerpt in made.excerpts}
-    assert len(efforts) > 1 and 0 < np.std(list(efforts)) < 12
+def test_every_stretch_has_its_own_manner(bank, knob, drawn, seed):
+    made = Conversation(num_speakers=[0, 1], **{knob: 4.0})(np.random.default_rng(seed), bank, 60.0)
+    manners = {getattr(excerpt, drawn) for excerpt in made.excerpts}
+    assert len(manners) > 1 and 0 < np.std(list(manners)) < 12
 
 
 @given(seeds, st.sampled_from([0.02, 0.05]))
