@@ -22,7 +22,7 @@ _PRETRAINED = Path(__file__).parent / "pretrained"
 def pretrained(name: str = "small") -> Path:
     """Folder of a pipeline that ships with the package.
 
-    Give it to `pyannote.audio.Pipeline.from_pretrained`; the model is in its folder `pix2seq`. No network is needed.
+    Give it to `pyannote.audio.Pipeline.from_pretrained`; the model is in a folder of it. No network is needed.
 
     Raises
     ------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,8 @@ def bulk(
         When it is written; the reason if the file cannot be read, or what was found not be written; None if it was
         diarized before.
     """
-    waiting = {name: path for name, path in files.items() if not _rttm(folder, name).exists()}
+    # not Path.exists, which raises where a name is too long
+    waiting = {name: path for name, path in files.items() if not os.path.exists(_rttm(folder, name))}
     yield from ((name, None) for name in files if name not in waiting)
     asked = ({"uri": name, "audio": path} for name, path in waiting.items())
     for file, result in pipeline.apply_batch(asked, **options, return_exceptions=True):

@@ -15,6 +15,7 @@ from .files import replacing
 from .models.checkpoints import load_checkpoint, open_checkpoint
 from .models.weights import TRAINING_ONLY, save
 from .pipelines import PromptedSpeakerDiarization
+from .pipelines.multilabel import untuned
 
 CARD = """\
 ---
@@ -113,8 +114,7 @@ def _pipeline(model: Model) -> tuple[str, dict[str, Any]]:
             # windows overlap by half; upstream's default, nine tenths, takes five times as long
             "params": {"segmentation": "$model/devinet", "step": float(model.specifications.duration) / 2},
         }
-        thresholds = {"onset": 0.5, "offset": 0.5, "min_duration_on": 0.0, "min_duration_off": 0.0}
-        params = {"thresholds": {name: dict(thresholds) for name in model.specifications.classes}}
+        params = untuned(model.specifications.classes)
     else:
         raise ValueError(f"only Pix2Seq and DeviNet are exported; got a {kind}: `pyannote-pix2seq strip` it instead.")
     return kind.lower(), {"dependencies": dependencies, "pipeline": pipeline, "params": params}

@@ -51,12 +51,24 @@ def draw(
         If the suffix names no format of pictures.
     """
     path = Path(path)
-    formats = FigureCanvasAgg.get_supported_filetypes()
-    if path.suffix[1:].lower() not in formats:
-        raise ValueError(f"{path}: the suffix of a picture is one of {', '.join(sorted(formats))}.")
+    kind = picture_format(path)
     figure = _figure(diarization, recording, reference)
     with replacing(path) as temporary:
-        figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=120)
+        figure.savefig(temporary, format=kind, dpi=120)
+
+
+def picture_format(path: Path) -> str:
+    """What kind of picture a file is to be, by its suffix.
+
+    Raises
+    ------
+    ValueError
+        If the suffix names no format of pictures.
+    """
+    kind, formats = path.suffix[1:].lower(), FigureCanvasAgg.get_supported_filetypes()
+    if kind not in formats:
+        raise ValueError(f"{path}: the suffix of a picture is one of {', '.join(sorted(formats))}.")
+    return kind
 
 
 def _figure(diarization: Annotation, recording: Recording | None, reference: Annotation | None) -> Figure:

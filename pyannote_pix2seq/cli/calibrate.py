@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import Data, Registry, Subset
+from .options import Data, Device, Registry, Subset
 
 
 def calibrate(
@@ -17,6 +17,7 @@ def calibrate(
     data: Data,
     subset: Subset = "development",
     registry: Registry = None,
+    device: Device = "auto",
 ) -> None:
     """Make the confidence of turns mean what it says: of turns with confidence 0.8, four fifths are right.
 
@@ -28,12 +29,12 @@ def calibrate(
     from ..pipelines import PromptedSpeakerDiarization
     from ..pipelines.confidence import Calibration
     from .evaluate import diarized
-    from .loading import load_pipeline
+    from .loading import load_pipeline, to_device
     from .references import load_registries, references
     from .reliability import judged, show
 
     load_registries(registry)
-    loaded: Any = load_pipeline(str(pipeline))
+    loaded: Any = to_device(load_pipeline(str(pipeline)), device)
     path = pipeline / "config.yaml"
     if not isinstance(loaded, PromptedSpeakerDiarization) or not path.is_file():
         raise ValueError(f"{pipeline}: expected the folder of a PromptedSpeakerDiarization pipeline.")

@@ -94,8 +94,12 @@ def _check(audio: list[Path], into: Path | None, picture: Path | None) -> list[P
     """Complain before anything slow is done."""
     if picture and len(audio) > 1:
         raise ValueError(f"--picture draws one file; got {len(audio)}.")
-    if picture and not picture.parent.is_dir():
-        raise ValueError(f"{picture}: there is no folder {picture.parent}.")
+    if picture:
+        from ..report import picture_format
+
+        picture_format(picture)
+        if not picture.parent.is_dir():
+            raise ValueError(f"{picture}: there is no folder {picture.parent}.")
     twice = [name for name, count in Counter(path.stem for path in audio).items() if count > 1]
     if twice:  # the name is all that RTTM says of a file
         raise ValueError(f"files need different names; more than one is called {', '.join(twice)}.")

@@ -16,6 +16,7 @@ from ..audio import SAMPLE_RATE, open_audio
 from ..models.checkpoints import load_checkpoint
 from ..models.weights import WEIGHTS, load
 from ..pipelines import MultiLabelSegmentation, PromptedSpeakerDiarization
+from ..pipelines.multilabel import untuned
 
 
 def load_pipeline(source: str) -> Pipeline:
@@ -66,9 +67,7 @@ def pipeline_of(model: Model) -> Pipeline:
     if hasattr(model, "write"):
         return PromptedSpeakerDiarization(model)
     if getattr(model.specifications, "classes", None):
-        thresholds = {"onset": 0.5, "offset": 0.5, "min_duration_on": 0.0, "min_duration_off": 0.0}
-        classes = model.specifications.classes
-        return MultiLabelSegmentation(model).instantiate({"thresholds": {name: dict(thresholds) for name in classes}})
+        return MultiLabelSegmentation(model).instantiate(untuned(model.specifications.classes))
     raise ValueError(f"there is no pipeline for a {type(model).__name__} alone; write its config.yaml.")
 
 

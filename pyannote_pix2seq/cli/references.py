@@ -66,7 +66,7 @@ def load_registries(paths: Sequence[Path] | None) -> None:
     Raises
     ------
     FileNotFoundError, ValueError
-        If there is no such file, or it is not YAML.
+        If there is no such file, or it is none of pyannote.database.
     """
     for path in paths or ():
         if not path.is_file():
@@ -75,6 +75,8 @@ def load_registries(paths: Sequence[Path] | None) -> None:
             registry.load_database(path)
         except YAMLError as error:
             raise ValueError(f"{path}: is not valid YAML: {error}") from None
+        except (AttributeError, TypeError):  # what pyannote.database expected to be a mapping is none
+            raise ValueError(f"{path}: is no database.yml: its sections have to be mappings of names.") from None
 
 
 def references(data: str, subset: str, kind: str | None = None) -> list[Mapping[str, Any]]:
@@ -128,7 +130,7 @@ def _whole(audio: Any) -> Timeline:
 
 
 def _of_folder(folder: Path, kind: str | None) -> list[Mapping[str, Any]]:
-    audio = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    audio = sorted(path for path in folder.rglob("[!.]*") if path.suffix.lower() in SUFFIXES and path.is_file())
     if not audio:
         raise ValueError(f"{folder}: there is no audio file in this folder.")
     files: list[Mapping[str, Any]] = []

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from .options import Data, Registry, Subset
+from .options import Data, Device, Registry, Subset
 
 if TYPE_CHECKING:
     from pyannote.core import Annotation, SlidingWindowFeature, Timeline
 
-START = {"onset": 0.5, "offset": 0.5, "min_duration_on": 0.0, "min_duration_off": 0.0}
 ONSETS = [i / 10 for i in range(1, 10)]
 HYSTERESIS = (0.8, 0.6)  # offset / onset
 DURATIONS = (0.1, 0.25)  # seconds
@@ -35,6 +34,7 @@ def tune(
     data: Data,
     subset: Subset = "development",
     registry: Registry = None,
+    device: Device = "auto",
 ) -> None:
     """Choose the thresholds and durations of each class that give it the best F.
 
@@ -43,11 +43,11 @@ def tune(
     import yaml
 
     from ..files import replacing
-    from .loading import detects_classes, in_memory, load_pipeline
+    from .loading import detects_classes, in_memory, load_pipeline, to_device
     from .references import load_registries, references
 
     load_registries(registry)
-    loaded = load_pipeline(str(pipeline))
+    loaded = to_device(load_pipeline(str(pipeline)), device)
     path = pipeline / "config.yaml"
     if not detects_classes(loaded) or not path.is_file():
         raise ValueError(f"{pipeline}: expected the folder of a MultiLabelSegmentation pipeline.")
@@ -75,8 +75,10 @@ def best(files: Sequence[Scored], name: str, index: int) -> tuple[dict[str, floa
     index : int
         Its column in the scores.
     """
-    chosen, score = START, f_score(files, name, index, START)
-    for key in START:
+    from ..pipelines.multilabel import UNTUNED
+
+    chosen, score = UNTUNED, f_score(files, name, index, UNTUNED)
+    for key in UNTUNED:
         for tried in _alternatives(key, chosen):
             better = f_score(files, name, index, tried)
             if better > score:

@@ -92,6 +92,7 @@ class Mixture:
         """Path of the sound, rendered unless it is in the cache. Several processes may ask at once."""
         import soundfile
 
+        install()  # by now, whoever reads it is imported
         path = cache_folder("mixtures") / f"{self.uri}.wav"
         if not path.exists():
             with replacing(path) as temporary:
@@ -113,7 +114,6 @@ class MixtureProtocol(SpeakerDiarizationProtocol):
 
     def __init__(self, definition: Definition, preprocessors: Any = None) -> None:
         super().__init__(preprocessors=preprocessors)
-        install()
         self.definition = definition
         self.name = f"{DATABASE}.{self.TASK}.{definition.name}"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from pyannote.audio import Model
 from pyannote.audio.core.task import Problem, Resolution, Specifications
 
 from .pix2seq import SequenceSpecifications
-from .weights import STUB, WEIGHTS, load
+from .weights import STUB, WEIGHTS, load, model_class
 
 TRUSTED = ("pyannote_pix2seq", "pyannote.audio")  # packages whose models may be made
 # what pyannote pickles into checkpoints beside tensors and plain Python
@@ -46,13 +45,18 @@ def open_checkpoint(path: str | Path) -> dict[str, Any]:
         with torch.serialization.safe_globals(granted):
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        reason = str(error).split("Unsupported ")[-1].splitlines()[0]
-        raise ValueError(f"{path}: is not opened, because it holds more than weights ({reason[:120]}).") from None
-    except (RuntimeError, EOFError, OSError, KeyError) as error:
-        raise ValueError(f"{path}: is damaged, or not a checkpoint ({str(error).splitlines()[0][:120]}).") from None
+        reason = _first_line(str(error).split("Unsupported ")[-1])
+        raise ValueError(f"{path}: is not opened, because it holds more than weights ({reason}).") from None
+    except (RuntimeError, EOFError, OSError, LookupError, AssertionError) as error:  # torch's reader has them all
+        reason = _first_line(str(error)) or type(error).__name__
+        raise ValueError(f"{path}: is damaged, or not a checkpoint ({reason}).") from None
     if not isinstance(checkpoint, dict) or not {"pyannote.audio", "state_dict"} <= checkpoint.keys():
         raise ValueError(f"{path}: is not a checkpoint of a pyannote model.")
     return checkpoint
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0][:120]
 
 
 def load_checkpoint(path: str | Path) -> Model:
@@ -69,7 +73,7 @@ def load_checkpoint(path: str | Path) -> Model:
     if not any(module == package or module.startswith(f"{package}.") for package in TRUSTED):
         raise ValueError(f"{path}: holds a {module}.{name}; only models of {' and '.join(TRUSTED)} are opened.")
     try:
-        model: Model = getattr(import_module(module), name)(**checkpoint.get("hyper_parameters", {}))
+        model = model_class(module, name)(**checkpoint.get("hyper_parameters", {}))
         model.specifications = about["specifications"]
         model.setup()
         weights = {k: v for k, v in checkpoint["state_dict"].items() if not k.startswith(NOT_OF_THE_MODEL)}

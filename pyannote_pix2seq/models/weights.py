@@ -27,6 +27,20 @@ TRAINING_ONLY = ("identity.", "validation_metric.", "loss_func.")
 PACKAGE = __name__.split(".")[0]
 
 
+def model_class(module: str, name: str) -> type[Model]:
+    """A class of models, and nothing else that a module has: files say what is made, and of which arguments.
+
+    Raises
+    ------
+    AttributeError, ImportError, TypeError
+        If there is no such class.
+    """
+    kind = getattr(import_module(module), name)
+    if not (isinstance(kind, type) and issubclass(kind, Model)):
+        raise TypeError(f"{module}.{name} is no model")
+    return kind
+
+
 class Shippable(Model):
     """A model whose folder of weights holds safetensors."""
 
@@ -104,7 +118,7 @@ def save(model: Model, folder: str | Path) -> None:
     with replacing(folder / WEIGHTS) as path:
         path.write_bytes(serialise(kept))
     with replacing(folder / CONFIG) as path:
-        path.write_text(yaml.safe_dump(config, sort_keys=False))
+        path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     with replacing(folder / STUB) as path:
         torch.save(stub, path)
 
@@ -131,12 +145,15 @@ def load(folder: str | Path, **overrides: Any) -> Model:
             raise FileNotFoundError(
                 f"no {name} in {str(folder)!r}: expected a folder written by `pyannote-pix2seq export`."
             )
-    config = yaml.safe_load((folder / CONFIG).read_text())
+    try:
+        config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{str(folder / CONFIG)!r} is damaged: {' '.join(str(error).split())}.") from None
     try:
         module, _, name = str(config["name"]).rpartition(".")
         if module.split(".")[0] != PACKAGE:
             raise ValueError(f"{str(folder / CONFIG)!r} names {config['name']!r}, which is not a model of {PACKAGE}.")
-        model = getattr(import_module(module), name)(**{**config["params"], **overrides})
+        model = model_class(module, name)(**{**config["params"], **overrides})
         told = config["specifications"]
         model.specifications = _specifications(model, told)
     except (KeyError, TypeError, AttributeError, ImportError) as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import repeat
 from typing import Any
@@ -13,6 +13,8 @@ from pyannote.core import Annotation, SlidingWindowFeature
 from ..models.checkpoints import open_model
 
 Binarize = Callable[[SlidingWindowFeature], Annotation]
+
+UNTUNED = {"onset": 0.5, "offset": 0.5, "min_duration_on": 0.0, "min_duration_off": 0.0}  # of a class
 
 
 class MultiLabelSegmentation(pipelines.MultiLabelSegmentation):
@@ -33,6 +35,11 @@ class MultiLabelSegmentation(pipelines.MultiLabelSegmentation):
         """Make the detectors of each class from the current hyper-parameters."""
         super().initialize()
         self._binarize = {name: partial(_named, name, binarize) for name, binarize in self._binarize.items()}
+
+
+def untuned(classes: Iterable[str]) -> dict[str, dict[str, dict[str, float]]]:
+    """Hyper-parameters before they are tuned."""
+    return {"thresholds": {name: dict(UNTUNED) for name in classes}}
 
 
 def _named(name: str, binarize: Binarize, scores: SlidingWindowFeature) -> Annotation:

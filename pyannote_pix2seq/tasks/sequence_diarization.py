@@ -183,7 +183,7 @@ class SequenceDiarization(SegmentationTask):
             return
         prepared = read_protocol(self.protocol, self.has_validation)
         if self.cache is None:
-            self.cache = Path(tempfile.mkstemp(suffix=".npz")[1])
+            self.cache = Path(tempfile.mkdtemp()) / "prepared.npz"
         with replacing(self.cache) as path, path.open("wb") as file:
             np.savez_compressed(file, **prepared)  # type: ignore[arg-type]
 

@@ -50,19 +50,25 @@ class Batches:
 
     def __init__(self, new: Iterator[Batch], device: torch.device) -> None:
         self.device = device
-        self.queue: queue.Queue[Batch] = queue.Queue(maxsize=4)
+        self.queue: queue.Queue[Batch | Exception] = queue.Queue(maxsize=4)
         self.pool: list[tuple[Batch, int]] = []
         self.rng = random.Random(0)
         self.num_new = 0
         threading.Thread(target=self._fill, args=(new,), daemon=True).start()
 
     def _fill(self, new: Iterator[Batch]) -> None:
-        for batch in new:
-            self.queue.put({name: each.to(self.device, non_blocking=True) for name, each in batch.items()})
+        try:
+            for batch in new:
+                self.queue.put({name: each.to(self.device, non_blocking=True) for name, each in batch.items()})
+        except Exception as error:  # of a process that makes windows: whoever waits for them has to know
+            self.queue.put(error)
 
     def __next__(self) -> Batch:
         try:
-            batch, passes = self.queue.get(block=self.num_pooled < LEAST), 1
+            came, passes = self.queue.get(block=self.num_pooled < LEAST), 1
+            if isinstance(came, Exception):
+                raise came
+            batch = came
             kept = {**batch, "waveforms": batch["waveforms"].half()}
             self.num_new += 1
         except queue.Empty:
@@ -156,8 +162,11 @@ def burst(
     operations, ready = counter.get_total_flops(), time.monotonic()
     tell(f"{operations / 1e12:.2f} TFLOP a step, {task.specifications.num_voices} voices")
     step, snapshots, shown = 0, list(SNAPSHOTS), (ready, 0)
+    left = seconds - (ready - began)
+    if left <= 0:
+        raise typer.BadParameter(f"--seconds {seconds:g} is too few: the first step came after {ready - began:.0f} s.")
     sums: Batch = {}
-    while (past := (time.monotonic() - ready) / (seconds - (ready - began))) < 1:
+    while (past := (time.monotonic() - ready) / left) < 1:
         for name, value in learn(next(batches), rise_and_fall(step, past, WARMUP, FLOOR)).items():
             sums[name] = sums.get(name, 0) + value
         step += 1

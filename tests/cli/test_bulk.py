@@ -70,6 +70,8 @@ def test_what_cannot_be_written_is_reported_and_the_others_go_on(run, calls, tmp
     code, _, err = run("bulk", calls, "--into", tmp_path / "out")
     assert code == 1 and "File name too long" in err and "loud.wav: the sample at 0.000 s is 3e+38" in err
     assert written(tmp_path / "out") == ["b.rttm", "more/a.rttm", "more/c d.rttm", f"{longest}.rttm"]
+    again = run("bulk", calls, "--into", tmp_path / "out")  # what is there is left out, and the rest fails as before
+    assert again[0] == 1 and "File name too long" in again[2] and "loud.wav: the sample" in again[2]
 
 
 def test_a_run_that_was_stopped_goes_on(run, calls, tmp_path, monkeypatch):

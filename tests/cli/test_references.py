@@ -22,6 +22,11 @@ def test_references_beside_the_audio(folder):
     assert (two["uri"], two["annotation"].labels(), two["annotated"].duration()) == ("two", ["loose"], 1.0)
 
 
+def test_hidden_files_are_none(folder):
+    (folder / "one" / "._one.wav").write_bytes(b"what another system leaves beside a file")
+    assert len(references(str(folder), "test")) == 2
+
+
 def test_a_kind_of_reference_wins_where_it_exists(folder):
     one, two = references(str(folder), "test", "only_words")
     assert one["annotation"].labels() == ["loose"] and two["annotation"].labels() == ["tight"]
@@ -110,5 +115,9 @@ def test_a_registry_that_cannot_be_read_is_told(tmp_path):
     (tmp_path / "database.yml").write_text("Databases: {Here: [{uri}.wav]")
     with pytest.raises(ValueError, match=r"(?s)database.yml: is not valid YAML: .*line 1"):
         load_registries([tmp_path / "database.yml"])
+    for content in ("", "SPEAKER a 1 0.0 1.0", "Protocols: [Here]", "Databases: Here"):
+        (tmp_path / "database.yml").write_text(content)
+        with pytest.raises(ValueError, match=r"database.yml: is no database.yml"):
+            load_registries([tmp_path / "database.yml"])
     with pytest.raises(FileNotFoundError, match="there is no file '.*none.yml'"):
         load_registries([tmp_path / "none.yml"])

@@ -8,7 +8,8 @@ from pyannote.core import Annotation, Segment, SlidingWindow, SlidingWindowFeatu
 from typer.testing import CliRunner
 
 from pyannote_pix2seq.cli import app
-from pyannote_pix2seq.cli.tune import START, Scored, best, f_score
+from pyannote_pix2seq.cli.tune import Scored, best, f_score
+from pyannote_pix2seq.pipelines.multilabel import UNTUNED
 from tests.models.test_devinet import TINY, make
 
 ANNOTATION = Annotation(uri="file")
@@ -30,18 +31,18 @@ def scored(noise=0.0):
 def test_the_threshold_is_found(name, index, between):
     chosen, score = best([scored()], name, index)
     assert between[0] <= chosen["onset"] <= between[1]
-    assert score > 98 > f_score([scored()], name, index, START)
+    assert score > 98 > f_score([scored()], name, index, UNTUNED)
 
 
 def test_never_worse_than_at_the_start():
     for index, name in enumerate(("low", "high")):
         chosen, score = best([scored(noise=0.3)], name, index)
-        assert score >= f_score([scored(noise=0.3)], name, index, START)
+        assert score >= f_score([scored(noise=0.3)], name, index, UNTUNED)
         assert score == f_score([scored(noise=0.3)], name, index, chosen)
 
 
 def test_a_class_that_is_not_there():
-    assert best([scored()], "nobody", 0) == (START, 0.0)
+    assert best([scored()], "nobody", 0) == (UNTUNED, 0.0)
 
 
 def test_command(tmp_path):
@@ -52,7 +53,7 @@ def test_command(tmp_path):
         "pipeline": {
             "name": "pyannote.audio.pipelines.MultiLabelSegmentation", "params": {"segmentation": "$model/devinet"}
         },
-        "params": {"thresholds": dict.fromkeys("AB", START)},
+        "params": {"thresholds": dict.fromkeys("AB", UNTUNED)},
     }  # fmt: skip
     path = tmp_path / "pipeline" / "config.yaml"
     path.write_text(yaml.safe_dump(config))
@@ -64,4 +65,4 @@ def test_command(tmp_path):
     assert "A: F " in result.output and "B: F " in result.output
     changed = yaml.safe_load(path.read_text())
     assert changed["pipeline"] == config["pipeline"]
-    assert set(changed["params"]["thresholds"]["A"]) == set(START)
+    assert set(changed["params"]["thresholds"]["A"]) == set(UNTUNED)

@@ -72,6 +72,17 @@ def test_file_finder_finds_what_was_rendered(small):
         assert [file["audio"] for file in found.test()] == [file["audio"] for file in small.test()]
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_pyannote_audio_reads_them_without_ffmpeg_whatever_was_imported_first(small, monkeypatch):
+    from pyannote.audio.core import io
+
+    for name in ("AudioDecoder", "AudioSamples", "AudioStreamMetadata"):
+        monkeypatch.setattr(io, name, None, raising=False)
+    monkeypatch.setattr(io, "TORCHCODEC_AVAILABLE", False)
+    (file,) = small.test()
+    assert io.Audio(sample_rate=16000).get_duration(file) == pytest.approx(6.1)
+
+
 def test_many_may_render_one_file_at_once(source, cache):
     mixture = define("Race", source=source, **QUIET).mixtures("train")[0]
     with ThreadPoolExecutor(4) as pool:

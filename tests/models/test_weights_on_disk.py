@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from pyannote.audio import Model, Pipeline
 from pyannote.audio.core.task import Problem, Resolution, Specifications
 
 from pyannote_pix2seq.models.checkpoints import open_model
-from pyannote_pix2seq.models.weights import STUB, WEIGHTS, load, save
+from pyannote_pix2seq.models.weights import CONFIG, STUB, WEIGHTS, load, save
 from pyannote_pix2seq.pipelines import MultiLabelSegmentation, PromptedSpeakerDiarization
 from tests.models.test_devinet import TINY, make
 from tests.tasks.miniature import tiny
@@ -51,6 +52,34 @@ def test_no_pickled_code_runs_on_the_way_to_a_pipeline(folder, tmp_path):
     assert not sprung.exists()
     pickle.loads(pickle.dumps(Trap(sprung)))
     assert sprung.exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [("pyannote.audio.core.model", "pl_load"), ("pyannote_pix2seq.models.weights", "load_file")]
+)
+def test_files_name_models_and_nothing_else_is_called(folder, tmp_path, module, name):
+    sprung = tmp_path / "sprung"
+    (tmp_path / "trap.ckpt").write_bytes(pickle.dumps(Trap(sprung)))
+    given = {"path_or_url": str(tmp_path / "trap.ckpt"), "weights_only": False}
+    about = {"architecture": {"module": module, "class": name}, "specifications": None}
+    torch.save({"pyannote.audio": about, "hyper_parameters": given, "state_dict": {}}, tmp_path / "a.ckpt")
+    with pytest.raises(ValueError, match=f"does not fit {module}.{name} of this version .*is no model"):
+        open_model(tmp_path / "a.ckpt")
+    path = folder / "pix2seq" / CONFIG
+    path.write_text(yaml.safe_dump({"name": f"{load.__module__}.load_file", "params": given, "specifications": {}}))
+    with pytest.raises(ValueError, match="does not describe a model of this version: .*load_file is no model"):
+        open_model(folder / "pix2seq")
+    assert not sprung.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF", b"\x80", b"hello"])
+def test_what_is_damaged_is_said_to_be(folder, tmp_path, content):
+    (tmp_path / "a.ckpt").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.ckpt: is (damaged|not opened)"):
+        open_model(tmp_path / "a.ckpt")
+    (folder / "pix2seq" / CONFIG).write_bytes(content + b": [\xff")
+    with pytest.raises(ValueError, match=r"config\.yaml' is damaged"):
+        open_model(folder / "pix2seq")
 
 
 @pytest.mark.parametrize("front_end", ["logmel", "learned"])
