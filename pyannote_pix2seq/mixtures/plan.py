@@ -50,7 +50,7 @@ class Excerpt:
 
     @property
     def pitch(self) -> float:
-        """How many times higher than the voice is: nearly half a semitone for each decibel of effort, and what is left.
+        """How many times higher than the voice is: nearly half a semitone for each decibel of effort, and `raised`.
 
         Louder speech is higher, by 0.2 to 0.6 semitones a decibel: Gramming et al., Journal of Voice, 1988. Whole
         semitones, for there is a filter to make for each pitch.

@@ -39,7 +39,8 @@ def heard_turns(draw, num_speakers=4, max_size=12):
     """Sounds of any voices, and labels 0, 1, 2... of which none is left out."""
     size = draw(st.integers(1, max_size))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    seconds = draw(st.lists(st.floats(0.0, 8.0), min_size=size, max_size=size))
+    positions = draw(st.lists(st.integers(0, 100), min_size=size, max_size=size))  # of audio, which turns are heard in
+    seconds = [0.08 * count for count in positions]
     heard = [Sound(rng.standard_normal(FEATURES).astype(np.float32), s) for s in seconds]
     labels = draw(st.lists(st.integers(0, num_speakers - 1), min_size=size, max_size=size))
     return heard, numbered(labels)
