@@ -342,3 +342,8 @@ def _check_complete(audio: str | Path | BinaryIO, name: str, file: soundfile.Sou
         sizes = tail[page + 27 : page + 27 + header[26]] if len(header) == 27 else b""
         if len(header) < 27 or len(sizes) < header[26] or page + 27 + len(sizes) + sum(sizes) > len(tail):
             raise _damaged(name, seconds, "its last Ogg page is cut")
+
+
+def audio_paths(paths: Iterable[Path]) -> list[Path]:
+    """Those of some paths that end as audio does, sorted, without hidden ones, such as the "._x.wav" of macOS."""
+    return sorted(path for path in paths if path.suffix.lower() in SUFFIXES and path.name[0] != ".")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .audio import SUFFIXES
+from .audio import SUFFIXES, audio_paths
 from .diarization import Diarization
 from .files import reading_text, replacing
 from .pipelines import PromptedSpeakerDiarization
@@ -54,7 +54,7 @@ def _expand(item: Path) -> Iterator[tuple[str, Path]]:
         yield from ((line.stem if line.is_absolute() else _name(line), item.parent / line) for line in lines)
     elif item.is_dir() or (glob.has_magic(str(item)) and not item.exists()):
         there = item.rglob("*") if item.is_dir() else map(Path, glob.glob(str(item), recursive=True))
-        found = sorted(path for path in there if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
+        found = audio_paths(there)
         if not found:
             raise FileNotFoundError(f"{item}: there is no audio file; known suffixes: {', '.join(sorted(SUFFIXES))}.")
         yield from ((_name(path.relative_to(item)) if item.is_dir() else path.stem, path) for path in found)

@@ -12,7 +12,7 @@ from pyannote.database import registry
 from pyannote.database.util import load_rttm, load_uem
 from yaml import YAMLError
 
-from ..audio import SUFFIXES, open_audio
+from ..audio import audio_paths, open_audio
 from ..files import find_audio, reading_text
 
 SUBSETS = ("train", "development", "test")
@@ -130,7 +130,7 @@ def _whole(audio: Any) -> Timeline:
 
 
 def _of_folder(folder: Path, kind: str | None) -> list[Mapping[str, Any]]:
-    audio = sorted(path for path in folder.rglob("[!.]*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    audio = [path for path in audio_paths(folder.rglob("*")) if path.is_file()]
     if not audio:
         raise ValueError(f"{folder}: there is no audio file in this folder.")
     files: list[Mapping[str, Any]] = []

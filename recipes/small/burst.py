@@ -65,10 +65,10 @@ class Batches:
 
     def __next__(self) -> Batch:
         try:
-            came, passes = self.queue.get(block=self.num_pooled < LEAST), 1
+            came = self.queue.get(block=self.num_pooled < LEAST)
             if isinstance(came, Exception):
                 raise came
-            batch = came
+            batch, passes = came, 1
             kept = {**batch, "waveforms": batch["waveforms"].half()}
             self.num_new += 1
         except queue.Empty:

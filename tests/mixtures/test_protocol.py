@@ -73,13 +73,15 @@ def test_file_finder_finds_what_was_rendered(small):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_pyannote_audio_reads_them_without_ffmpeg_whatever_was_imported_first(small, monkeypatch):
+@pytest.mark.parametrize("preprocessors", [{}, {"audio": FileFinder()}])
+def test_pyannote_audio_reads_them_without_ffmpeg_whatever_was_imported_first(small, preprocessors, monkeypatch):
     from pyannote.audio.core import io
 
+    assert next(small.test())["audio"].exists()
     for name in ("AudioDecoder", "AudioSamples", "AudioStreamMetadata"):
         monkeypatch.setattr(io, name, None, raising=False)
     monkeypatch.setattr(io, "TORCHCODEC_AVAILABLE", False)
-    (file,) = small.test()
+    (file,) = registry.get_protocol("Pix2Seq.SpeakerDiarization.Small", preprocessors=preprocessors).test()
     assert io.Audio(sample_rate=16000).get_duration(file) == pytest.approx(6.1)
 
 
