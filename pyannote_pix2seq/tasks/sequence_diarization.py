@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -21,7 +20,7 @@ from torchmetrics import Metric
 
 from ..decoding.rules import window_rules
 from ..decoding.search import search
-from ..files import replacing
+from ..files import passing, replacing
 from ..models.pix2seq import SequenceSpecifications
 from ..tokens import decode
 from ..turns import TimeGrid, to_annotation
@@ -183,7 +182,7 @@ class SequenceDiarization(SegmentationTask):
             return
         prepared = read_protocol(self.protocol, self.has_validation)
         if self.cache is None:
-            self.cache = Path(tempfile.mkdtemp()) / "prepared.npz"
+            self.cache = passing("prepared.npz")
         with replacing(self.cache) as path, path.open("wb") as file:
             np.savez_compressed(file, **prepared)  # type: ignore[arg-type]
 

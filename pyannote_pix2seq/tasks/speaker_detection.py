@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -22,7 +21,7 @@ from torch.utils.data import DataLoader
 from torch_audiomentations.core.transforms_interface import BaseWaveformTransform
 from torchmetrics import Metric, MetricCollection
 
-from ..files import replacing
+from ..files import passing, replacing
 from ..models.devinet import Detection
 from .detection_metrics import UNKNOWN, SegmentErrorRate, class_scores
 from .labels import Pool, read_labels
@@ -97,7 +96,7 @@ class SpeakerDetection(SegmentationTask):
         if self.cache and self.cache.exists() and self.cache.stat().st_size > 0:
             return
         if self.cache is None:
-            self.cache = Path(tempfile.mkdtemp()) / "labels.npz"
+            self.cache = passing("labels.npz")
         prepared = read_labels(self.protocol, self.classes, self.has_validation)
         with replacing(self.cache) as path, path.open("wb") as file:
             np.savez_compressed(file, **prepared)

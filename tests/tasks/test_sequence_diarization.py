@@ -1,6 +1,7 @@
 """The task trains on mixtures and on recordings, resumes exactly, and gives each process its own windows."""
 
 import json
+import os
 import subprocess
 import sys
 from contextlib import suppress
@@ -227,6 +228,24 @@ def test_the_error_rate_is_over_all_windows():
     metric.update(one, one, 0, 4)
     metric.update(one, Annotation(), 0, 4)
     assert metric.compute() == pytest.approx(0.5)
+
+
+def test_without_a_cache_nothing_is_left_behind(tmp_path):
+    (recordings := tmp_path / "recordings").mkdir()
+    (temporary := tmp_path / "temporary").mkdir()
+    code = f"""
+import sys
+from pathlib import Path
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from tests.tasks.miniature import Recordings
+from tests.tasks.test_sequence_diarization import made
+(task := made(Recordings(Path({str(recordings)!r}))).task).prepare_data()
+print(task.cache.relative_to({str(temporary)!r}), task.cache.exists())
+"""
+    environment = os.environ | {"TMPDIR": str(temporary)}
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert told.stdout.split()[1:] == ["True"]
+    assert not [*temporary.glob("*/prepared.npz")]
 
 
 SCRIPT = """
