@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,7 +15,7 @@ import soundfile
 import soxr
 from pyannote.core import Segment
 
-from .files import bytes_of, size_of
+from .lengths import check_complete, damaged, promises_length
 
 SAMPLE_RATE = 16000  # Hz
 READABLE = "WAV, FLAC, OGG, Opus, MP3, AIFF, AU, CAF or W64"
@@ -24,9 +25,6 @@ LARGEST = 1e9  # of samples: the squares of larger ones are no float32 any more
 MOST_CHANNELS = 64  # more of them than samples: (sample, channel), which would be averaged away
 
 _READ = 1 << 16  # frames decoded at a time: 1.4 s at 44.1 kHz
-# in libsndfile's log of a header: more bytes promised than there are
-_CUT = re.compile(r"^ *(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
-_OPEN_ENDED = 0x7FFFF000  # writers to a pipe put a size at or above this when they cannot know it
 
 Source = str | Path | BinaryIO | Mapping[str, Any] | tuple[str | Path, Segment]
 
@@ -162,6 +160,19 @@ def resample(blocks: Iterable[np.ndarray], rate: int, name: str = "audio") -> It
         yield np.pad(tail, (0, max(missing - len(tail), 0)))[: max(missing, 0)]
 
 
+def whole_rate(rate: Any, name: str) -> int:
+    """A sample rate that a user gave, in Hz.
+
+    Raises
+    ------
+    ValueError
+        If it is not a whole number above 0.
+    """
+    if not isinstance(rate, int | float | np.number) or not 0 < rate < math.inf or rate != int(rate):
+        raise ValueError(f"{name}: the sample_rate must be a whole number of Hz; got {rate!r}.")
+    return int(rate)
+
+
 def resampled_length(num_samples: int, rate: int) -> int:
     """Number of 16 kHz samples that `num_samples` samples at another rate become (rounded up: audio never vanishes)."""
     return -(-num_samples * SAMPLE_RATE // rate)
@@ -210,9 +221,7 @@ def _open_part(source: tuple, more: Mapping[str, Any] | None = None) -> Recordin
 
 def _open_waveform(source: Mapping[str, Any]) -> Recording:
     uri = str(source.get("uri") or "waveform")
-    rate = source.get("sample_rate")
-    if not isinstance(rate, int | float | np.number) or not 0 < rate < math.inf or rate != int(rate):
-        raise ValueError(f"{uri}: 'waveform' needs its 'sample_rate', in Hz; got {rate!r}.")
+    rate = whole_rate(source.get("sample_rate"), uri)
     waveform = source["waveform"]
     if hasattr(waveform, "detach"):  # a torch tensor, named by what it does so that torch need not be imported
         waveform = waveform.detach().cpu()
@@ -228,7 +237,7 @@ def _open_waveform(source: Mapping[str, Any]) -> Recording:
         for start in range(0, waveform.shape[1], _READ):
             yield mix(waveform[:, start : start + _READ].T)
 
-    return Recording(uri, uri, resampled_length(waveform.shape[1], int(rate)), native, int(rate))
+    return Recording(uri, uri, resampled_length(waveform.shape[1], rate), native, rate)
 
 
 def _open_file(source: Mapping[str, Any]) -> Recording:
@@ -243,8 +252,8 @@ def _open_file(source: Mapping[str, Any]) -> Recording:
 
     with _sound_file(audio, name) as file:
         rate, num_frames, num_channels = file.samplerate, file.frames, file.channels
-        complete = _promises_length(audio, file)
-        _check_complete(audio, name, file)
+        complete = promises_length(audio, file)
+        check_complete(audio, name, file)
     mix = _mixer(name, num_channels, source.get("channel"))
 
     def native() -> Iterator[np.ndarray]:
@@ -254,13 +263,13 @@ def _open_file(source: Mapping[str, Any]) -> Recording:
                 try:
                     block = file.read(_READ, dtype="float32", always_2d=True)
                 except soundfile.LibsndfileError as error:
-                    raise _damaged(name, num_read / rate, error.error_string) from None
+                    raise damaged(name, num_read / rate, error.error_string) from None
                 if not len(block):
                     break
                 num_read += len(block)
                 yield mix(block)
         if complete and num_read < num_frames - rate // 10:
-            raise _damaged(name, num_read / rate, f"its header promises {num_frames / rate:.2f} s")
+            raise damaged(name, num_read / rate, f"its header promises {num_frames / rate:.2f} s")
 
     return Recording(name, str(source.get("uri") or stem), resampled_length(num_frames, rate), native, rate)
 
@@ -285,7 +294,10 @@ def _sound_file(audio: str | Path | BinaryIO, name: str) -> soundfile.SoundFile:
     if not isinstance(audio, (str, Path)):
         audio.seek(0)
     try:
-        return soundfile.SoundFile(audio)
+        # names of files need not be UTF-8, but soundfile would encode them so
+        return soundfile.SoundFile(
+            os.fsencode(audio) if isinstance(audio, str | Path) and os.name == "posix" else audio
+        )
     except soundfile.LibsndfileError as error:
         reason = error.error_string.rstrip(".")
         if Path(name).suffix.lower() in (".m4a", ".aac", ".mp4", ".wma", ".webm", ".mkv"):
@@ -293,10 +305,6 @@ def _sound_file(audio: str | Path | BinaryIO, name: str) -> soundfile.SoundFile:
         raise ValueError(f"{name}: cannot be read as {READABLE} ({reason}).") from None
     except TypeError:  # headerless: the sound library wants to be told what is in it
         raise ValueError(f"{name}: cannot be read as {READABLE} (it has no header).") from None
-
-
-def _damaged(name: str, seconds: float, reason: str) -> ValueError:
-    return ValueError(f"{name}: truncated or damaged: it ends after {seconds:.2f} s ({reason.rstrip('.')}).")
 
 
 def _check_path(path: Path) -> None:
@@ -315,33 +323,6 @@ def _check_path(path: Path) -> None:
     # libsndfile believes the suffix .mp3, and its decoder then complains on stderr about each byte
     if path.suffix.lower() == ".mp3" and not re.search(rb"ID3|\xff[\xe0-\xff]|RIFF|OggS|fLaC", head):
         raise ValueError(f"{path}: cannot be read as {READABLE} (no MP3 frame in it).")
-
-
-def _promises_length(audio: str | Path | BinaryIO, file: soundfile.SoundFile) -> bool:
-    """Whether the number of frames was written by the encoder, not estimated from the size of the file."""
-    if file.format != "MP3":
-        return True
-    return any(tag in bytes_of(audio, 0, 1 << 20) for tag in (b"Xing", b"Info", b"VBRI"))
-
-
-def _check_complete(audio: str | Path | BinaryIO, name: str, file: soundfile.SoundFile) -> None:
-    """Raise when the end of the file is missing, where the sound library would silently read what is there."""
-    seconds = file.frames / file.samplerate
-    for written, there in _CUT.findall(file.extra_info):
-        if int(there) < int(written) < _OPEN_ENDED:
-            raise _damaged(name, seconds, f"{int(written) - int(there)} bytes are missing")
-    if "does not match value from 'ds64' chunk" in file.extra_info:
-        raise _damaged(name, seconds, "shorter than its header says")
-    if file.format in ("WAV", "WAVEX") and not file.frames and "Unknown chunk marker" in file.extra_info:
-        raise _damaged(name, 0.0, "its header was never completed: it says 0 samples")
-    if file.format == "OGG":
-        size = size_of(audio)
-        tail = bytes_of(audio, max(size - (1 << 17), 0), 1 << 17)  # an Ogg page has at most 65,307 bytes
-        page = tail.rfind(b"OggS")
-        header = tail[page : page + 27]
-        sizes = tail[page + 27 : page + 27 + header[26]] if len(header) == 27 else b""
-        if len(header) < 27 or len(sizes) < header[26] or page + 27 + len(sizes) + sum(sizes) > len(tail):
-            raise _damaged(name, seconds, "its last Ogg page is cut")
 
 
 def audio_paths(paths: Iterable[Path]) -> list[Path]:

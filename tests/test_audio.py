@@ -1,6 +1,9 @@
 """Laws of `pyannote_pix2seq.audio`."""
 
 import io
+import os
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -181,6 +184,43 @@ def test_a_wav_written_to_a_pipe_has_no_length_and_is_read_whole(tmp_path):
         open_audio(path)
 
 
+def test_a_flac_written_to_a_pipe_has_no_length_and_is_refused(tmp_path):
+    path = write(tmp_path / "a.flac", tone(SAMPLE_RATE), SAMPLE_RATE)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0  # four bytes and a half of STREAMINFO, which begins at the eighth: the number of samples
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.flac: its header does not tell how long it is"):
+        open_audio(path)
+
+
+ID3 = b"ID3\x03\0\0\0\0\x10\0" + b"\xff" * 2048  # a tag, full of what might be frames
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 44100])
+@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
+def test_mp3_files_joined_end_to_end_are_refused(tmp_path, rate, mode):
+    rng = np.random.default_rng(0)
+    noise = np.repeat(rng.random(8) < 0.5, rate // 2) * rng.standard_normal(rate // 2 * 8) / 10
+    path = tmp_path / "a.mp3"
+    soundfile.write(path, noise, rate, bitrate_mode=mode, compression_level=0.5)
+    content = path.read_bytes()
+    for whole in (content, ID3 + content, content + b"TAG" + bytes(125)):
+        path.write_bytes(whole)
+        assert open_audio(path).duration == pytest.approx(4, abs=0.1)
+    for joined in (content + content, content + ID3 + content, content + b"no frame \xff\xfb" + content):
+        path.write_bytes(joined)
+        with pytest.raises(ValueError, match=r"a\.mp3: its header tells of 4\.00 s, but there are 8\.[0-9]+ s"):
+            open_audio(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are Unicode elsewhere")
+def test_names_need_not_be_unicode(tmp_path):
+    path = Path(os.fsdecode(os.fsencode(tmp_path / "caf") + b"\xe9.wav"))
+    samples = open_audio(write(tmp_path / "a.wav", tone(SAMPLE_RATE), SAMPLE_RATE).rename(path)).read()
+    np.testing.assert_allclose(samples, tone(SAMPLE_RATE), atol=1e-4)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_the_first_bad_second_is_named(tmp_path, bad):
     for rate in (8000, 16000):
@@ -214,7 +254,7 @@ def test_what_is_no_number_is_told(wrong):
 def test_waveforms_are_checked():
     with pytest.raises(ValueError, match=r"\(channel, sample\); got shape \(5,\)"):
         open_audio({"waveform": np.zeros(5), "sample_rate": 16000})
-    with pytest.raises(ValueError, match="'sample_rate', in Hz; got None"):
+    with pytest.raises(ValueError, match="the sample_rate must be a whole number of Hz; got None"):
         open_audio({"waveform": np.zeros((1, 5))})
     with pytest.raises(ValueError, match="floating point"):
         open_audio({"waveform": np.zeros((1, 5), np.int16), "sample_rate": 16000})

@@ -24,6 +24,7 @@ ROOMS = [
     "tokens",
     "files",
     "weak_labels",
+    "lengths",
     "audio",
     "decoder",
     "prompts",
