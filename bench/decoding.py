@@ -20,7 +20,7 @@ class Recomputing:
         self.model, self.vocabulary, self.device = model, model.vocabulary, model.device
 
     def read(self, waveforms: torch.Tensor) -> Unread:
-        return Unread(waveforms)
+        return Unread(waveforms, self.model.read(waveforms).spoken)
 
     def write(self, tokens: torch.Tensor, state: Unread) -> tuple[torch.Tensor, Unread]:
         logits, _ = self.model.write(tokens, self.model.read(state.waveforms))
@@ -28,11 +28,11 @@ class Recomputing:
 
 
 class Unread:
-    def __init__(self, waveforms: torch.Tensor) -> None:
-        self.waveforms = waveforms
+    def __init__(self, waveforms: torch.Tensor, spoken: torch.Tensor) -> None:
+        self.waveforms, self.spoken = waveforms, spoken
 
     def select(self, rows: torch.Tensor) -> Unread:
-        return Unread(self.waveforms[rows])
+        return Unread(self.waveforms[rows], self.spoken[rows])
 
 
 def main() -> None:
