@@ -46,6 +46,11 @@ class AveragedWeights(EMAWeightAveraging):
             if configure is not None:
                 pl_module.__dict__["configure_optimizers"] = configure
 
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Follow the model to its device, where it was not yet when callbacks were set up."""
+        if self._average_model is not None:
+            self._average_model.to(pl_module.device)
+
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Do not overwrite the weights with their average: the checkpoint of the end, saved after this, has both."""
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SCRIPT = "pyannote-audio-train"
 LAST = "last.ckpt"
 ENTRIES = ("model", "task")  # groups that can also be given as a `config.yml`
+PATHS = ("resume", "registry", "model.checkpoint", "source.root", "source.path", "task.cache", "hydra.run.dir")
 MADE = ("task", "model", "source", "mixture", "optimizer", "scheduler", "trainer", "augmentation")
 USAGE = """\
 Train any model of pyannote.audio or of this package on any of their tasks.
@@ -132,6 +133,9 @@ def _entry(argument: str) -> str:
     the configuration: what is made of it knows its parameters, and lists them when there is none of this name.
     """
     group, equals, value = argument.partition("=")
+    if group in PATHS and value[:1] not in ("", "'", '"', "[", "$"):  # Hydra takes no `=`, comma or `é` as it is
+        escaped = value.replace("'", r"\'")
+        argument = f"{group}='{escaped}'"
     if equals and group.partition(".")[0] in MADE and "." in group:
         return f"++{argument}"
     if not equals or group not in ENTRIES or not value.endswith((".yml", ".yaml")):
@@ -167,7 +171,15 @@ def _new_or_last(protocol: str, resume: str | None, task: str, model: str) -> st
         for run in sorted((path.parent for path in Path(protocol).glob(f"*/{LAST}")), reverse=True):
             if _targets(run / "config.yaml") == (task, model):
                 return run.name
-    return datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+    now = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+    name, number = now, 1
+    while True:
+        try:
+            Path(protocol, name).mkdir(parents=True)
+            return name
+        except FileExistsError:  # another run that began in this second
+            number += 1
+            name = f"{now}-{number}"
 
 
 def _targets(path: Path) -> tuple[str, str] | None:

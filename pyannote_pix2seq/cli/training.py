@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ def run(config: DictConfig, folder: Path) -> float | None:
     torch.set_float32_matmul_precision("high")
     lightning.seed_everything(config.seed, workers=True, verbose=False)
     protocol = _protocol(config)
+    _check_subsets(protocol)
     augmentation = instantiate(config.get("augmentation"), _convert_="all")
     task = _make("task", config.task, protocol=protocol, augmentation=augmentation)
     if isinstance(task, SegmentationTask) and task.__module__.startswith("pyannote.audio."):
@@ -86,6 +88,14 @@ def run(config: DictConfig, folder: Path) -> float | None:
         return None
     best.to_yaml(str(folder / "best.yaml"))
     return float(best.best_model_score)
+
+
+def _check_subsets(protocol: Protocol) -> None:
+    """Raise a ValueError for a set that is there and has no file, of which others only say StopIteration."""
+    for subset in ("train", "development"):
+        with suppress(AttributeError, NotImplementedError):  # how a protocol says that it has no such set
+            if next(getattr(protocol, subset)(), None) is None:
+                raise ValueError(f"{protocol.name}: the {subset} set has no file.")
 
 
 def _check_files(protocol: Protocol, task: SegmentationTask) -> None:

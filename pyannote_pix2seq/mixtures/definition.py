@@ -215,6 +215,10 @@ def _bank(source: str, subset: str, shares: Sequence[float]) -> Any:
         speakers = len({utterance.speaker for utterance in utterances})
         raise ValueError(
             f"source {value['name']!r}: none of its {speakers} speakers is in the {subset} subset; "
-            f"give it more by `shares` (now {', '.join(f'{share:g}' for share in shares)})."
+            + (
+                "the source itself says where they belong: ask for another subset, or another source."
+                if all(utterance.split for utterance in utterances)
+                else f"give it more by `shares` (now {', '.join(f'{share:g}' for share in shares)})."
+            )
         )
     return Bank.load(chosen)

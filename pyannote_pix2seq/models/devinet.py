@@ -224,7 +224,8 @@ class DeviNet(Shippable):
         maps = self.final_conv(self.pooled_gcnns(features.unsqueeze(1)))
         frames = self.final_pool(self.final_relu(maps)).squeeze(3).transpose(1, 2)
         hidden = self.fc_layers(self.gated_bigru(self.dropout(frames)))
-        detections = self.activation(self.classifier(hidden))
+        # in half precision, what is surely there would be exactly 1, from which nothing is learned
+        detections = self.activation(self.classifier(hidden).float())
         if not self.hparams.attention:
             return Detection(detections)
         attention = torch.softmax(self.attention(hidden), dim=1)

@@ -96,6 +96,8 @@ def read_labels(protocol: Protocol, classes: Sequence[str] | None, has_validatio
 def _labelled_regions(file: Mapping[str, Any]) -> tuple[bool, list[tuple[Segment, list[tuple[Segment, str]]]]]:
     """Whether the labels of a file are weak, and its regions with the labelled segments of each."""
     annotation, tags = file.get("annotation"), file.get("tags")
+    if isinstance(tags, Annotation) and not tags:
+        tags = None  # a table of regions that does not have the file
     if tags is not None and not annotation:
         if isinstance(tags, Annotation):
             regions = tags.get_timeline(copy=False)

@@ -124,7 +124,7 @@ class SyntheticWindows(Dataset):
     def __getitem__(self, index: int) -> Window:
         rng = np.random.default_rng((self.seed, index))
         prompted = rng.random() < self.prompting.probability
-        history = round(rng.uniform(*self.prompting.history) / self.grid.resolution) if prompted else 0
+        history = max(round(rng.uniform(*self.prompting.history) / self.grid.resolution), 1) if prompted else 0
         total = history + self.grid.num_steps
         plan = self.simulator.plan(rng, total * self.grid.resolution, self.difficulty(index))
         waveform = self.simulator.render(plan)

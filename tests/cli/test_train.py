@@ -11,6 +11,9 @@ import pytest
 import soundfile
 import torch
 import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given
+from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from pyannote.audio import Pipeline
 from pyannote.database import Protocol
@@ -235,6 +238,27 @@ def test_runs_of_other_models_are_not_resumed(here):
     assert _new_or_last("P", "auto", "a", "b") == run.name
     assert _new_or_last("P", "auto", "a", "c") != run.name
     assert _new_or_last("P", None, "a", "b") != run.name
+
+
+def test_runs_that_begin_in_one_second_have_folders_of_their_own(here):
+    assert len({_new_or_last("P", None, "a", "b") for _ in range(3)}) == 3 == len([*(here / "P").iterdir()])
+
+
+@given(st.from_regex(r"\w[^$\\\x00-\x1f]*", fullmatch=True))
+def test_paths_may_have_any_name(name):
+    (override,) = OverridesParser.create().parse_overrides([_entry(f"registry={name}")])
+    assert override.value() == name
+    quoted = f"registry={override.get_value_string()}"
+    assert _entry(quoted) == quoted
+
+
+def test_sets_without_files_are_told(here, monkeypatch):
+    for name in ("train_iter", "development_iter"):
+        recordings = Recordings(here)
+        setattr(recordings, name, lambda: iter(()))
+        monkeypatch.setattr(training, "_protocol", lambda config, made=recordings: made)
+        with pytest.raises(ValueError, match=f"the {name.removesuffix('_iter')} set has no file"):
+            train_with(MINIATURE)
 
 
 def test_what_is_no_checkpoint_of_this_model_is_not_resumed(here, protocols):

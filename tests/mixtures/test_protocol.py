@@ -9,6 +9,7 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 import yaml
@@ -16,6 +17,7 @@ from pyannote.database import FileFinder, LoadingMode, registry
 
 from pyannote_pix2seq.mixtures.cache import VARIABLE
 from pyannote_pix2seq.mixtures.definition import _simulator
+from pyannote_pix2seq.mixtures.effects.recordings import Recordings, impulse_response
 from pyannote_pix2seq.mixtures.protocol import define
 
 FILES = {"train": 3, "development": 2, "test": 1}
@@ -285,6 +287,19 @@ def test_a_subset_without_speakers(corpus, tmp_path):
         next(made.test())
     with pytest.raises(ValueError, match="has only 1 usable speakers"):
         next(made.train())
+    (tmp_path / "manifest.csv").write_text("path,speaker,split\nanna/a.wav,anna,train\n")
+    made = define("Fixed", source={"name": "manifest", "path": str(tmp_path / "manifest.csv")}, style="Artificial")
+    with pytest.raises(ValueError, match="none of its 1 speakers is in the test subset; the source itself says where"):
+        next(made.test())
+
+
+def test_a_recording_that_cannot_be_used_is_named(tmp_path):
+    soundfile.write(tmp_path / "room.wav", np.zeros(100), 16000)
+    (tmp_path / "room.m4a").write_bytes(b"what nobody here can decode")
+    (response,) = [Recordings(tmp_path, impulse_response)]
+    assert len(response) == 1
+    with pytest.raises(ValueError, match=r"room\.wav: an impulse response is silent"):
+        response[0]
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -223,6 +223,14 @@ def test_forward_gives_frames():
     assert without.attention is None and without.clips is None
 
 
+def test_what_is_surely_there_can_be_unlearned_in_half_precision():
+    model = make(**TINY)
+    torch.nn.init.constant_(model.classifier.bias, 9.0)
+    with torch.autocast("cpu", torch.bfloat16):
+        frames = model.detect(noise(8000)).frames
+    assert frames.dtype == torch.float32 and 0.99 < frames.max() < 1
+
+
 # pyannote.audio ------------------------------------------------------------------------------------------------------
 
 

@@ -243,6 +243,13 @@ def test_files_without_labels_are_refused(tmp_path):
         prepared(Planted([write(tmp_path, "a")]))
 
 
+def test_a_file_that_a_table_of_regions_has_not(tmp_path):
+    with pytest.raises(ValueError, match="a has neither strong labels .* nor weak ones"):
+        prepared(Planted([write(tmp_path, "a", tags=events())]))
+    silent = write(tmp_path, "a", tags=events()) | {"annotation": events()}
+    assert prepared(Planted([silent])).prepare_chunk(0, 0.0)["y"].data.max() == 0
+
+
 def test_classes_are_needed(tmp_path):
     file = write(tmp_path, "a", tags=["tone"])
     del file["classes"]

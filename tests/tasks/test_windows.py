@@ -61,6 +61,11 @@ def test_prompts_are_those_of_the_pipeline():
     assert np.array_equal(made.waveform, expected.waveform)
 
 
+def test_nearly_nothing_may_have_been_heard_before():
+    windows = SyntheticWindows(simulator(), 4.0, 0.02, Prompting(probability=1.0, history=(0.0, 0.0)))
+    assert windows[0].num_forced == 0
+
+
 def test_an_impure_clip_is_mostly_of_its_own_voice():
     grid = TimeGrid(30.0, 1500)
     turns = [Turn(0, 170, 0), Turn(180, 400, 1)]

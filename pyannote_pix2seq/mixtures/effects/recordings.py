@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import overload
 
 import numpy as np
+from cachetools import LRUCache, cached
 
-from ...audio import SAMPLE_RATE, open_audio
+from ...audio import SAMPLE_RATE, SUFFIXES, open_audio
 from ..sources.base import audio_files, existing_folder
 
 Samples = np.ndarray  # (sample,) float32
 MAX_RESPONSE = 0.5  # seconds of an impulse response that are kept
+KEPT = 1 << 28  # bytes of recordings that a process keeps; each of those that make windows is one
 
 
 class Recordings(Sequence[Samples]):
-    """Sounds of a folder, at any depth, in the order of their names; each is read when it is needed, and kept.
+    """Sounds of a folder, at any depth, in the order of their names; each is read when it is needed, and kept a while.
 
     Parameters
     ----------
@@ -33,7 +35,7 @@ class Recordings(Sequence[Samples]):
     """
 
     def __init__(self, folder: str | Path, prepare: Callable[[Samples], Samples] | None = None) -> None:
-        self.paths = sorted(audio_files(existing_folder(folder, "recordings")))
+        self.paths = sorted(audio_files(existing_folder(folder, "recordings"), SUFFIXES))
         self.prepare = prepare
         if not self.paths:
             raise ValueError(f"recordings: no audio file in {str(folder)!r}.")
@@ -61,10 +63,13 @@ class Recordings(Sequence[Samples]):
         return (self[i] for i in range(len(self)))
 
 
-@lru_cache(maxsize=4096)
+@cached(LRUCache(KEPT, getsizeof=lambda samples: samples.nbytes))
 def _read(path: Path, prepare: Callable[[Samples], Samples] | None) -> Samples:
     samples = open_audio(path).read()
-    return prepare(samples) if prepare else samples
+    try:
+        return prepare(samples) if prepare else samples
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def recordings(
