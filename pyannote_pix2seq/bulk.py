@@ -41,7 +41,10 @@ def find(inputs: Iterable[str | Path]) -> dict[str, Path]:
     for item in inputs:
         for name, path in _expand(Path(item)):
             if files.setdefault(name, path) != path:
-                raise ValueError(f"{files[name]} and {path} would both be called {name}; do them one after the other.")
+                raise ValueError(
+                    f"{files[name]} and {path} would both be called {name}; do them one after the other, with a folder "
+                    "of results for each."
+                )
     return files
 
 
@@ -108,6 +111,7 @@ def write(diarization: Diarization, folder: Path, name: str) -> None:
     """Write `name.json` and `name.rttm`, the RTTM last: where it is, all is."""
     serialized = json.dumps(diarization.serialize(), indent=2, ensure_ascii=False)
     rttm = _rttm(folder, name)
+    # names of files need not be Unicode: what is not stays recognisable
     for path, text in ((rttm.with_name(f"{Path(name).name}.json"), serialized), (rttm, diarization.to_rttm())):
         with replacing(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")

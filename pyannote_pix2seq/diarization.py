@@ -13,6 +13,11 @@ from pyannote.core.utils.types import LabelGenerator, TrackName
 from .prompts import SpeakerMemory
 
 
+def rttm_name(name: str) -> str:
+    """What RTTM calls a file or a speaker: spaces set its columns apart, so those in names become underscores."""
+    return re.sub(r"\s", "_", name)
+
+
 class Diarization(Annotation):
     """Who spoke when: an `Annotation` that also knows how sure it is, and the voices it met.
 
@@ -87,10 +92,10 @@ class Diarization(Annotation):
         return {"diarization": turns(self), "exclusive_diarization": turns(self.exclusive_speaker_diarization)}
 
     def to_rttm(self) -> str:
-        """RTTM. Its columns are set apart by spaces, so spaces inside of names become underscores."""
-        plain: Annotation = Annotation(uri=re.sub(r"\s", "_", self.uri) if self.uri else None)
+        """RTTM, with names as it can say them (see `rttm_name`)."""
+        plain: Annotation = Annotation(uri=rttm_name(self.uri) if self.uri else None)
         for segment, track, label in self.itertracks(yield_label=True):
-            plain[segment, track] = re.sub(r"\s", "_", str(label))
+            plain[segment, track] = rttm_name(str(label))
         return plain.to_rttm()
 
     def write_rttm(self, file: TextIO) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
@@ -52,8 +53,10 @@ def _upstream(name: str) -> Callable[[typer.Context], None]:
     def command(context: typer.Context) -> None:
         from pyannote.audio.__main__ import app as pyannote_audio
 
+        typer.exit = typer.Exit  # type: ignore[attr-defined]  # what it calls when it gives up
         command = typer.main.get_command(pyannote_audio)
-        command.main([name, *context.args], prog_name=context.find_root().info_name, standalone_mode=False)
+        status = command.main([name, *context.args], prog_name=context.find_root().info_name, standalone_mode=False)
+        raise typer.Exit(status if isinstance(status, int) else 0)
 
     return command
 
@@ -71,6 +74,8 @@ def main() -> None:
     """Run the command; what the user did wrong is one line on stderr, and exit code 1."""
     # pyannote.audio reports file durations and speaker counts to its authors unless told not to before it is imported
     os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "false")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be Unicode
     # audio is decoded without FFmpeg here
     warnings.filterwarnings("ignore", message=r"\s*torchcodec is not installed correctly")
     warnings.formatwarning = lambda message, *_, **__: f"warning: {' '.join(str(message).split())}\n"

@@ -41,6 +41,7 @@ def bulk(
     options = {"num_speakers": num_speakers, "min_speakers": min_speakers, "max_speakers": max_speakers}
     known = clips(speaker)
     files = find(inputs)
+    into.mkdir(parents=True, exist_ok=True)  # complain before anything slow is done
     loaded = load(pipeline, device)
     console = Console(stderr=True)
     columns = (TextColumn("files"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

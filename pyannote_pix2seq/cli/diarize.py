@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..diarization import rttm_name
 from .options import Device, Folder, MaxSpeakers, MinSpeakers, NumSpeakers, Speakers, clips, load, one_line
 from .quiet import quiet_decoders
 
@@ -100,8 +101,9 @@ def _check(audio: list[Path], into: Path | None, picture: Path | None) -> list[P
         picture_format(picture)
         if not picture.parent.is_dir():
             raise ValueError(f"{picture}: there is no folder {picture.parent}.")
-    twice = [name for name, count in Counter(path.stem for path in audio).items() if count > 1]
-    if twice:  # the name is all that RTTM says of a file
+    # the name is all that RTTM says of a file
+    names = Counter(path.stem if into else rttm_name(path.stem) for path in audio)
+    if twice := [name for name, count in names.items() if count > 1]:
         raise ValueError(f"files need different names; more than one is called {', '.join(twice)}.")
     if into:
         into.mkdir(parents=True, exist_ok=True)

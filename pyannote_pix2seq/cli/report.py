@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from ..diarization import rttm_name
 from .options import Device, Folder, MaxSpeakers, MinSpeakers, NumSpeakers, Speakers, clips, load
 from .quiet import quiet_decoders
 
@@ -42,19 +42,21 @@ def report(
         "num_speakers": num_speakers, "min_speakers": min_speakers, "max_speakers": max_speakers,
         "speakers": clips(speaker),
     }  # fmt: skip
+    if into.is_dir():
+        raise ValueError(f"{into}: is a folder; --into takes a file, such as {into / 'report.html'}.")
     made = _annotations(path for path in inputs if path.suffix == ".rttm")
     right = _annotations(reference or [])
     audio: dict[str, Path] = {}
     for path in inputs:
-        if path.suffix != ".rttm" and audio.setdefault(_uri(path), path) != path:
-            raise ValueError(f"files need different names; more than one is called {_uri(path)}.")
+        if path.suffix != ".rttm" and audio.setdefault(uri := _uri(path, {*made, *right}), path) != path:
+            raise ValueError(f"files need different names; more than one is called {uri}.")
     unknown = right.keys() - made.keys() - audio.keys()
     if unknown:
         given = ", ".join(sorted(made.keys() | audio.keys()))
         raise ValueError(f"a reference is about {', '.join(sorted(unknown))}, but the files are {given}.")
     with quiet_decoders():
         for uri, diarization in _diarized(
-            [p for uri, p in audio.items() if uri not in made], options, pipeline, device
+            {uri: path for uri, path in audio.items() if uri not in made}, options, pipeline, device
         ):
             made[uri] = diarization
         order = [*audio, *(uri for uri in made if uri not in audio)]
@@ -62,9 +64,10 @@ def report(
     typer.echo(into)
 
 
-def _uri(path: Path) -> str:
-    """What RTTM calls a file."""
-    return re.sub(r"\s", "_", path.stem)
+def _uri(path: Path, known: Iterable[str] = ()) -> str:
+    """What RTTM calls a file: as one of the known URIs does, which may have folders in them, or by its name."""
+    whole = rttm_name(path.absolute().with_suffix("").as_posix())
+    return max((uri for uri in known if whole.endswith(f"/{uri}")), key=len, default=rttm_name(path.stem))
 
 
 def _annotations(paths: Iterable[Path]) -> dict[str, Annotation]:
@@ -82,14 +85,14 @@ def _annotations(paths: Iterable[Path]) -> dict[str, Annotation]:
     return found
 
 
-def _diarized(paths: list[Path], options: dict[str, Any], pipeline: Path | None, device: str) -> Any:
-    if not paths:
+def _diarized(audio: dict[str, Path], options: dict[str, Any], pipeline: Path | None, device: str) -> Any:
+    if not audio:
         return
     from rich.console import Console
     from rich.progress import track
 
     loaded = load(pipeline, device)
-    asked = [{"uri": _uri(path), "audio": path} for path in paths]
+    asked = [{"uri": uri, "audio": path} for uri, path in audio.items()]
     console = Console(stderr=True)
     results = loaded(asked, **options)
     for file, diarization in track(

@@ -14,16 +14,6 @@ COUNTS = ("num_speakers", "min_speakers", "max_speakers")
 OPTIONS = (*COUNTS, "speakers", "memory", "hook")
 
 
-def counts(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the options that bound the number of speakers."""
-    return {name: options[name] for name in COUNTS if name in options}
-
-
-def bounds_of(file: Any, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Bounds of the number of speakers in a file: those given for all go before its own."""
-    return {**own_options(file, COUNTS), **{n: value for n, value in counts(given).items() if value is not None}}
-
-
 def check_options(given: Iterable[str], known: Sequence[str], what: str = "option") -> None:
     """Raise a ValueError that lists the known options when others are given."""
     unknown = [name for name in given if name not in known]
@@ -31,11 +21,18 @@ def check_options(given: Iterable[str], known: Sequence[str], what: str = "optio
         raise ValueError(f"unknown {what} {', '.join(map(repr, unknown))}; options: {', '.join(known)}.")
 
 
-def own_options(file: Any, known: Sequence[str]) -> dict[str, Any]:
-    """Options that a file brings along as `pipeline_kwargs`."""
+def options_of(file: Any, given: Mapping[str, Any], known: Sequence[str] = OPTIONS) -> dict[str, Any]:
+    """Options of one file: what is given for all goes before what the file brings along as `pipeline_kwargs`."""
     own = dict(file.get("pipeline_kwargs") or {}) if isinstance(file, Mapping) else {}
     check_options(own, known, "option in 'pipeline_kwargs'")
-    return own
+    options = {**own, **{name: value for name, value in given.items() if value is not None}}
+    # pyannote-audio's oracle says 0 for a file where nobody speaks, and takes that for unknown
+    return {name: value for name, value in options.items() if not (name in COUNTS and value == 0 and name in own)}
+
+
+def bounds_of(file: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Bounds of the number of speakers in a file."""
+    return options_of(file, {name: given[name] for name in COUNTS if name in given}, COUNTS)
 
 
 def prepared(file: Source, preprocessors: Mapping | None, preload: bool) -> Mapping:

@@ -13,7 +13,7 @@ import numpy as np
 from pyannote.metrics.diarization import DiarizationErrorRate
 from pyannote.pipeline.parameter import Uniform
 
-from ..audio import SAMPLE_RATE, Recording, Source, mixed, open_audio, rechunk, resample
+from ..audio import SAMPLE_RATE, Recording, Source, mixed, open_audio, rechunk, resample, whole_rate
 from ..decoding.audible import Audible
 from ..decoding.search import Weighed
 from ..diarization import Diarization
@@ -24,7 +24,7 @@ from .confidence import Calibration
 from .enrolment import enrol
 from .fold import STEPS, Settings, speaker_bounds
 from .freezing import Freezing
-from .inputs import OPTIONS, bounds_of, check_options, own_options, prepared, tracked
+from .inputs import OPTIONS, bounds_of, check_options, options_of, prepared, tracked
 from .job import Failed, Job, advance
 
 
@@ -172,7 +172,7 @@ class PromptedSpeakerDiarization(Freezing):
         check_options(options, (*OPTIONS, "progress") if isinstance(file, list) else OPTIONS)
         if not isinstance(file, list):
             one = self.prepare_one(file, preload)
-            return self.apply(one, **{**own_options(one, OPTIONS), **options})
+            return self.apply(one, **options_of(one, options))
         files = [self.prepare_one(f, preload) for f in file]
         uris = [str(f["uri"]) for f in files]
         if twice := sorted({uri for uri in uris if uris.count(uri) > 1}):
@@ -293,7 +293,7 @@ class PromptedSpeakerDiarization(Freezing):
             Everything up to now, after each chunk. The last one is what one reading of the same audio as a file gives.
         """
         settings = self._settings(num_speakers, min_speakers, max_speakers)
-        live = Buffer(rechunk(resample(mixed(blocks, uri), sample_rate, uri), SAMPLE_RATE))
+        live = Buffer(rechunk(resample(mixed(blocks, uri), whole_rate(sample_rate, uri), uri), SAMPLE_RATE))
         job = Job(None, uri, live, [settings], self._known(speakers, memory), self.setup_hook({"uri": uri}))
         while not job.finished:
             self._advance([job])

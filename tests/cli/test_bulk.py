@@ -1,5 +1,9 @@
 """`pyannote-pix2seq bulk`: nothing is lost, nothing is done twice, a bad file stops no other."""
 
+import json
+import os
+import sys
+
 import numpy as np
 import pytest
 import soundfile
@@ -74,6 +78,15 @@ def test_what_cannot_be_written_is_reported_and_the_others_go_on(run, calls, tmp
     assert again[0] == 1 and "File name too long" in again[2] and "loud.wav: the sample" in again[2]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are Unicode elsewhere")
+def test_names_need_not_be_unicode(run, calls, tmp_path):
+    (calls / "a.wav").rename(os.fsdecode(os.fsencode(calls / "caf") + b"\xe9.wav"))
+    assert run("bulk", calls, "--into", tmp_path / "out")[::2] == (0, "")
+    (rttm,) = (tmp_path / "out").glob("caf*.rttm")
+    assert rttm.read_text(encoding="utf-8").startswith(r"SPEAKER caf\udce9 ")
+    assert json.loads(rttm.with_suffix(".json").read_text(encoding="utf-8"))
+
+
 def test_a_run_that_was_stopped_goes_on(run, calls, tmp_path, monkeypatch):
     class StoppedError(Exception):
         pass
@@ -116,6 +129,8 @@ def test_mistakes_are_one_line(run, calls, tmp_path):
     into = ["--into", tmp_path / "out"]
     clash = run("bulk", calls / "a.wav", calls / "more" / "a.wav", *into)
     assert_one_line_error(clash, "would both be called a")
+    wrong = run("bulk", calls, "--into", calls / "a.wav")
+    assert_one_line_error(wrong, "File exists")
     (tmp_path / "empty").mkdir()
     assert_one_line_error(run("bulk", tmp_path / "empty", *into), "empty: there is no audio file")
     assert_one_line_error(run("bulk", f"{tmp_path}/*.mp3", *into), "there is no audio file")

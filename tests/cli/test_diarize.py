@@ -1,6 +1,7 @@
 """The commands: stdout is RTTM, everything else goes to stderr, a mistake is one line."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -111,6 +112,19 @@ def test_the_other_files_go_on(run, call, tmp_path):
     assert_one_line_error(
         run("diarize", call, call, "--picture", tmp_path / "a.png"), "--picture draws one file; got 2"
     )
+
+
+def test_names_that_rttm_cannot_tell_apart_need_a_folder(run, call, tmp_path):
+    names = tmp_path / "a b.wav", tmp_path / "a_b.wav"
+    for name in names:
+        shutil.copy(call, name)
+    assert_one_line_error(run("diarize", *names), "more than one is called a_b")
+    assert run("diarize", *names, "--into", tmp_path / "out")[0] == 0
+
+
+def test_what_pyannote_audio_gives_up_has_a_status(run, call, tmp_path):
+    code, out, _ = run("apply", tmp_path / "pipeline", call, "--into", tmp_path / "new.rttm")
+    assert code == 1 and "INTO must also be a file" in out
 
 
 def test_every_command_of_pyannote_audio_is_there(run, call, tmp_path):

@@ -48,12 +48,24 @@ def test_several_files_and_names_that_are_no_html(run, call, rttm, tmp_path):
     assert "&lt;b&gt;Bob" in html and "<b>Bob" not in html and "0 speakers, 0 turns." in text(tmp_path / "page.html")
 
 
+def test_what_bulk_wrote_in_folders_is_recognised(run, call, tmp_path):
+    (folder := tmp_path / "calls" / "more").mkdir(parents=True)
+    inputs = [call.rename(folder / "a b.wav"), tmp_path / "out" / "more" / "a b.rttm"]
+    run("bulk", tmp_path / "calls", "--into", tmp_path / "out")
+    into = ["--reference", inputs[1], "--into", tmp_path / "page.html"]
+    assert run("report", *inputs, *into, pipeline=tmp_path / "none")[0] == 0
+    html = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert re.findall("<h2>(.*)</h2>", html) == ["more/a_b"]
+    assert "0:06.4 long" in text(tmp_path / "page.html") and "DER 0.0 %" in text(tmp_path / "page.html")
+
+
 def test_mistakes_are_one_line(run, call, rttm, tmp_path):
     other = tmp_path / "other.rttm"
     other.write_text(rttm.read_text().replace(" call ", " other "))
     wrong = run("report", call, "--reference", other, "--into", tmp_path / "page.html")
     assert_one_line_error(wrong, "a reference is about other, but the files are call")
     assert_one_line_error(run("report", tmp_path / "none.rttm"), "none.rttm: there is no such file")
+    assert_one_line_error(run("report", call, "--into", tmp_path), f"{tmp_path}: is a folder; --into takes a file")
     assert_one_line_error(run("report", tmp_path / "none.wav"), "none.wav: there is no such file")
     other.write_text("who spoke when\n")
     assert_one_line_error(run("report", other, "--into", tmp_path / "page.html"), "other.rttm: is no RTTM file")

@@ -26,6 +26,16 @@ def test_options_of_a_file_count_alone_and_in_a_list():
             pipeline(asked, min_speakers=3)
 
 
+def test_an_oracle_that_counts_nobody_bounds_nothing():
+    file = {**audio(TURNS), "pipeline_kwargs": {"num_speakers": 0}}
+    pipeline = make()
+    assert pipeline(file) == pipeline(file, num_speakers=0) == pipeline(audio(TURNS))  # benchmark, optimize
+    assert [d for _, d in pipeline([file])] == [pipeline(file)]
+    for asked in (audio(TURNS), [audio(TURNS)]):
+        with pytest.raises(ValueError, match="num_speakers must be at least 1; got 0"):
+            pipeline(asked, num_speakers=0)
+
+
 @pytest.mark.parametrize("own", [{"number": 2}, {"num_speaker": 2}])
 def test_unknown_options_of_a_file_are_told_with_the_known_ones(own):
     file = {**audio(TURNS), "pipeline_kwargs": own}

@@ -201,6 +201,15 @@ def test_calibration_is_of_what_the_readings_agree_on():
     assert [*calibrated.confidence.values()] == pytest.approx(calibration([*plain.confidence.values()]))
 
 
+def test_the_rate_of_a_stream_is_a_whole_number():
+    samples = np.zeros(24000, np.float32)
+    pipeline = make()
+    assert len([*pipeline.stream([samples], sample_rate=48000.0)]) == len([*pipeline.stream([samples], 48000)])
+    for rate in (0, 44100.5, "16000", None):
+        with pytest.raises(ValueError, match="call: the sample_rate must be a whole number of Hz; got"):
+            next(pipeline.stream([samples], sample_rate=rate, uri="call"))
+
+
 def test_blocks_of_whole_numbers_are_refused():
     with pytest.raises(ValueError, match="stream: blocks must be floating point, full scale at 1.0; got int16"):
         next(make().stream([np.zeros(1600, np.int16)]))
