@@ -68,6 +68,7 @@ def evaluate(
     _check_count(num_speakers)
     from rich.console import Console
 
+    from ..audio import open_audio
     from .loading import detects_classes, load_pipeline, to_device
     from .references import load_registries
     from .references import references as find
@@ -83,7 +84,7 @@ def evaluate(
     pairs = diarized(loaded, files, num_speakers)
     seconds = time.monotonic() - started
     result = _detection(pairs, loaded.classes()) if detects else _diarization(pairs, collar, skip_overlap)
-    audio = sum(file["annotated"].duration() for file in files)
+    audio = sum(open_audio(file["audio"]).duration for file in files)
     result = {
         "pipeline": pipeline,
         "data": data,
@@ -114,6 +115,7 @@ def diarized(pipeline: Any, files: list[Mapping[str, Any]], num_speakers: str) -
 def _apply(pipeline: Any, files: list[Mapping[str, Any]], num_speakers: str) -> Iterator[tuple[str, Annotation]]:
     """URI and hypothesis of each file, in the order in which they are finished."""
     from ..pipelines import PromptedSpeakerDiarization
+    from ..prompts import SpeakerMemory
 
     def options(file: Mapping[str, Any]) -> dict[str, int]:
         if num_speakers == "auto":
@@ -124,6 +126,7 @@ def _apply(pipeline: Any, files: list[Mapping[str, Any]], num_speakers: str) -> 
     asked = [{"uri": f["uri"], "audio": f["audio"], "pipeline_kwargs": options(f)} for f in files]
     if isinstance(pipeline, PromptedSpeakerDiarization):
         for file, diarization in pipeline(asked):
+            diarization.memory = SpeakerMemory()  # clips of everybody in all files would be kept
             yield file["uri"], diarization
         return
     from .loading import in_memory

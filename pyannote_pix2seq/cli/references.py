@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from pyannote.core import Annotation, Segment, Timeline
 from pyannote.database import registry
-from pyannote.database.util import load_rttm, load_uem
 from yaml import YAMLError
 
 from ..audio import audio_paths, open_audio
@@ -26,18 +24,33 @@ def read_rttm(path: Path) -> dict[str, Annotation]:
     FileNotFoundError, ValueError
         If there is no such file, or it is no RTTM: the message tells the line.
     """
-    lines = _lines(path, "RTTM file", lambda f: len(f) >= 8 and (f[0] != "SPEAKER" or _spans(f[3], f[4], length=True)))
-    return load_rttm(StringIO(lines)) if lines else {}
+    turns: dict[str, Annotation] = {}
+    for number, line in enumerate(_lines(path, "RTTM file", _fits_rttm)):
+        if line[0] == "SPEAKER":
+            start, uri = float(line[3]), line[1]
+            annotation = turns.setdefault(uri, Annotation(uri=uri))
+            annotation[Segment(start, start + float(line[4])), number] = line[7]
+    return turns
+
+
+def _fits_rttm(line: list[str]) -> bool:
+    # nine fields, or ten; more of them are names with spaces in them
+    return 8 <= len(line) <= 10 and (line[0] != "SPEAKER" or _spans(line[3], line[4], length=True))
 
 
 def read_uem(path: Path) -> dict[str, Timeline]:
     """What is annotated of each file that a UEM is about; raises as `read_rttm` does."""
-    lines = _lines(path, "UEM file", lambda f: len(f) == 4 and _spans(f[2], f[3]))
-    return load_uem(StringIO(lines)) if lines else {}
+    regions: dict[str, Timeline] = {}
+    for uri, _, start, end in _lines(path, "UEM file", lambda line: len(line) == 4 and _spans(line[2], line[3])):
+        regions.setdefault(uri, Timeline(uri=uri)).add(Segment(float(start), float(end)))
+    return regions
 
 
-def _lines(path: Path, what: str, fits: Callable[[list[str]], bool]) -> str:
-    """Lines that are no comments, checked: pyannote's own readers take any text, for one in which nobody speaks."""
+def _lines(path: Path, what: str, fits: Callable[[list[str]], bool]) -> list[list[str]]:
+    """Fields of the lines that are no comments, checked.
+
+    Pyannote's own readers take any text, and files called `NA` or `<NA>`, for one in which nobody speaks.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file.")
     kept = []
@@ -45,10 +58,10 @@ def _lines(path: Path, what: str, fits: Callable[[list[str]], bool]) -> str:
         for number, line in enumerate(file, 1):
             if not line.strip() or line.startswith(";;"):
                 continue
-            if not fits(line.split()):
+            if not fits(fields := line.split()):
                 raise ValueError(f"{path}: is no {what}; line {number} is {line.rstrip()[:40]!r}.")
-            kept.append(line)
-    return "".join(kept)
+            kept.append(fields)
+    return kept
 
 
 def _spans(start: str, end: str, length: bool = False) -> bool:
@@ -121,7 +134,7 @@ def _of_protocol(file: Mapping[str, Any]) -> Mapping[str, Any]:
     if file.get("annotation") is None:
         raise ValueError(f"{file['uri']}: the protocol has no annotation of this file.")
     audio = find_audio(file)
-    annotated = file.get("annotated") or _whole(audio)
+    annotated = _whole(audio) if file.get("annotated") is None else file["annotated"]
     return {"uri": file["uri"], "audio": audio, "annotation": file["annotation"], "annotated": annotated}
 
 
@@ -144,13 +157,13 @@ def _of_folder(folder: Path, kind: str | None) -> list[Mapping[str, Any]]:
         if not rttm.is_file():
             raise ValueError(f"{path}: its reference {rttm.name} is not beside it.")
         uem = path.with_suffix(".uem")
-        annotated = _only(read_uem(uem), uem) if uem.is_file() else None
+        annotated = _only(read_uem(uem), uem) or Timeline() if uem.is_file() else _whole(path)
         files.append(
             {
                 "uri": path.stem,
                 "audio": path,
                 "annotation": _only(read_rttm(rttm), rttm) or Annotation(uri=path.stem),
-                "annotated": annotated or _whole(path),
+                "annotated": annotated,
             }
         )
     uris = [file["uri"] for file in files]

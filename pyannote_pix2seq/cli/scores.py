@@ -129,7 +129,7 @@ def score_diarization(
     jaccard = JaccardErrorRate(collar=collar, skip_overlap=skip_overlap).compute_components(
         reference, hypothesis, uem=uem
     )
-    speakers = len(cut_reference.labels()), len(cut_hypothesis.labels())
+    speakers = len(reference.crop(uem).labels()), len(hypothesis.crop(uem).labels())
     return DiarizationScores(
         by_count,
         (float(jaccard["speaker error"]), float(jaccard["speaker count"])),

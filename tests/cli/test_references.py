@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 import soundfile
+from pyannote.core import Annotation, Segment
 
 from pyannote_pix2seq.cli.references import load_registries, references
+from pyannote_pix2seq.cli.scores import score_diarization
 
 
 @pytest.fixture
@@ -44,6 +46,7 @@ def test_an_empty_reference_is_silence(folder):
         ("two.rttm", ";; told\nSPEAKER two 1 a 1.0 <NA> <NA> who <NA> <NA>\n", "two.rttm: is no RTTM file; line 2"),
         ("two.rttm", "SPEAKER two 1 0.5 1.0 <NA>\n", "two.rttm: is no RTTM file; line 1"),
         ("two.rttm", "SPEAKER two 1 0.5 -1.0 <NA> <NA> who <NA> <NA>\n", "two.rttm: is no RTTM file; line 1"),
+        ("two.rttm", "SPEAKER two 1 0.5 1.0 <NA> <NA> Al Bert <NA> <NA> <NA>\n", "two.rttm: is no RTTM file; line 1"),
         ("two.uem", "hello\n", "two.uem: is no UEM file; line 1 is 'hello'"),
         ("two.uem", "two 1 1.0 0.0\n", "two.uem: is no UEM file; line 1"),
     ],
@@ -52,6 +55,37 @@ def test_what_is_no_reference_is_not_taken_for_silence(folder, name, text, messa
     (folder / "two" / name).write_text(text)
     with pytest.raises(ValueError, match=message):
         references(str(folder), "test")
+
+
+@pytest.mark.parametrize("uri", ["<NA>", "NA", "None", "1"])
+def test_files_may_have_any_name(folder, uri):
+    turn = Annotation(uri=None if uri == "<NA>" else uri)  # which pyannote writes as <NA>
+    turn[Segment(0.5, 1.5)] = "NA"
+    (folder / "one" / "one.rttm").write_text(turn.to_rttm())
+    (folder / "one" / "one.uem").write_text(f"{uri} 1 0.0 1.25\n")
+    one = references(str(folder), "test")[0]
+    assert list(one["annotation"].itertracks(yield_label=True)) == [(Segment(0.5, 1.5), 0, "NA")]
+    assert list(one["annotated"]) == [Segment(0.0, 1.25)]
+
+
+def test_where_nothing_is_annotated_nothing_is_scored(folder):
+    (folder / "one" / "one.uem").write_text("")
+    (folder / "test.lst").write_text("one\ntwo\n")
+    (folder / "test.rttm").write_text("SPEAKER one 1 0.5 1.0 <NA> <NA> told <NA> <NA>\n")
+    (folder / "test.uem").write_text("one 1 0.0 1.5\n")
+    (folder / "database.yml").write_text(
+        "Databases: {Parts: '{uri}/{uri}.wav'}\n"
+        "Protocols: {Parts: {SpeakerDiarization: {Here: "
+        "{test: {uri: test.lst, annotation: test.rttm, annotated: test.uem}}}}}\n"
+    )
+    load_registries([folder / "database.yml"])
+    assert references(str(folder), "test")[0]["annotated"].duration() == 0
+    files = references("Parts.SpeakerDiarization.Here", "test")
+    assert [file["annotated"].duration() for file in files] == [1.5, 0]
+    found = Annotation()
+    found[Segment(0.2, 0.9)] = "somebody"
+    scores = score_diarization(files[1]["annotation"], found, files[1]["annotated"])
+    assert scores.errors().false_alarm == 0 and scores.row()["found_speakers"] == 0
 
 
 def test_comments_are_no_turns(folder):

@@ -88,6 +88,14 @@ def test_totals_are_over_seconds_and_speakers_not_over_files():
     assert row["speaker_count_accuracy"] == 50
 
 
+def test_speakers_are_counted_where_errors_are_not():
+    reference = annotation((0, 10, "A"), (4, 4.4, "B"))
+    hypothesis = annotation((0, 10, "x"), (4, 4.4, "y"), (40, 50, "z"))
+    for options in ({}, {"collar": 0.5}, {"skip_overlap": True}):
+        row = score_diarization(reference, hypothesis, WHOLE, **options).row()
+        assert (row["reference_speakers"], row["found_speakers"]) == (2, 2)
+
+
 def test_nothing_to_score_has_no_rates():
     row = score_diarization(annotation(), annotation(), WHOLE).row()
     assert row["der"] is None and row["jer"] is None and row["overlap_der"] is None
