@@ -128,7 +128,7 @@ class Candidate(NamedTuple):
     number: int  # of the chunk
     question: Question
     speech: int  # steps of turns found in it
-    newcomers: tuple[str, ...]  # labels first used in it
+    newcomers: tuple[str, ...]  # labels of those who spoke in it and were not prompted
 
 
 class State(NamedTuple):
@@ -178,8 +178,7 @@ def answer(state: State, question: Question, decoded: Decoded | None, settings: 
     names = name_newcomers(newcomers, known, taken, left, unprompted)
     labels = [*question.prompt.labels, *names]
     found = in_file(turns, confidences, labels, chunk, heard_in(turns, decoded, question.prompt, settings))
-    speech, new = sum(t.end - t.start for t in turns), tuple(name for name in names if name not in state.labels)
-    candidate = Candidate(len(state.chunks), question, speech, new)
+    candidate = Candidate(len(state.chunks), question, sum(t.end - t.start for t in turns), tuple(names))
     wanted = settings.min_speakers and turns
     return State(
         memory=remember(

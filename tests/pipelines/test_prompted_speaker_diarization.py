@@ -320,6 +320,15 @@ def test_the_number_of_speakers_is_a_hard_constraint(num_speakers, chunk_duratio
     )
 
 
+def test_who_goes_on_across_an_edge_stays_one_when_the_chunk_is_decoded_again():
+    # chunks of 200 steps: too little of speaker 1 is in the first to be prompted, and the second has most speech
+    turns = [Turn(0, 60, 0), Turn(181, 290, 1), Turn(300, 395, 0), Turn(400, 440, 2)]
+    diarization = make(chunk_duration=4.0)(audio(turns), num_speakers=4)
+    assert len(diarization.labels()) == 4
+    across = next(s for s in diarization.itersegments() if s.start == pytest.approx(3.62))
+    assert across.end == pytest.approx(5.8)
+
+
 @pytest.mark.parametrize("num_speakers", [3, 5, 7])
 def test_voices_have_said_what_the_diarization_says_however_often_a_chunk_was_decoded(num_speakers):
     diarization = make(chunk_duration=4.0)(audio(example()), num_speakers=num_speakers)
