@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict, deque
 from itertools import count, islice
 from typing import Any, TextIO
 
@@ -167,14 +168,15 @@ class Diarization(Annotation):
         """As in `Annotation`; the confidence of a joined track is the mean over its parts, by duration."""
         support = super().support(collar)
         support.memory = self.memory
-        parts = [
-            (segment, label, self.confidence[track])
-            for segment, track, label in self.itertracks(yield_label=True)
-            if track in self.confidence
-        ]
-        for segment, track, label in support.itertracks(yield_label=True):
-            inside = [(part.duration, c) for part, other, c in parts if other == label and part in segment]
-            total = sum(duration for duration, _ in inside)
+        parts: dict[Any, deque] = defaultdict(deque)
+        for segment, track, label in self.itertracks(yield_label=True):
+            if track in self.confidence:
+                parts[label].append((segment, self.confidence[track]))
+        for segment, track, label in support.itertracks(yield_label=True):  # in order of time, as the parts
+            total = known = 0.0
+            while parts[label] and parts[label][0][0] in segment:
+                part, confidence = parts[label].popleft()
+                total, known = total + part.duration, known + part.duration * confidence
             if total:
-                support.confidence[track] = sum(duration * c for duration, c in inside) / total
+                support.confidence[track] = known / total
         return support

@@ -98,15 +98,16 @@ class _Grouping:
         self.pull = np.sqrt(self.weight * (1 + self.weight))[:, None] * self.direction
         self.most = len(self.labels) if most is None else most
         self.strength = strength
-        # all that a group needs to know of its turns can be summed
-        self.facts = np.hstack([self.pull, self.weight[:, None], np.eye(self.labels.max() + 1)[self.labels]])
 
-    def worth(self, facts: Matrix) -> Matrix:
-        """Of a group with these facts: (..., fact) -> (...)."""
-        pull, weight, votes = np.split(facts, [self.pull.shape[1], self.pull.shape[1] + 1], axis=-1)
-        weight = weight[..., 0]
+    def worth(self, pull: Matrix, weight: Matrix, size: Groups | int, stayed: Groups | int) -> Matrix:
+        """Of groups: sums of pull and weight, numbers of turns, and of those that have the commonest label."""
         likelihood = np.square(pull).sum(-1) / (1 + weight) - np.log1p(weight)
-        return self.strength * likelihood - STAY * (votes.sum(-1) - votes.max(-1))
+        return self.strength * likelihood - STAY * (size - stayed)
+
+    def worth_of(self, members: Groups) -> float:
+        """Of the group that these turns make, which are given by number."""
+        stayed = np.bincount(self.labels[members]).max()
+        return float(self.worth(self.pull[members].sum(0), self.weight[members].sum(), len(members), stayed))
 
     def climb(self) -> Groups:
         """Move turns one by one; when none wants to move, split the group that gains the most."""
@@ -122,29 +123,38 @@ class _Grouping:
 
     def _move(self, groups: Groups) -> bool:
         """Put each turn, in place, where it is worth most; a group keeps its last one."""
-        num = groups.max() + 1
-        sums = np.array([self.facts[groups == group].sum(0) for group in range(num)])
-        sizes, moved = np.bincount(groups, minlength=num), False
-        for i, facts in enumerate(self.facts):
-            old = groups[i]
-            if sizes[old] == 1:
+        num, moved = groups.max() + 1, False
+        pull, weight = np.zeros((num, self.pull.shape[1])), np.bincount(groups, self.weight).astype(float)
+        np.add.at(pull, groups, self.pull)
+        votes = np.zeros((num, self.labels.max() + 1), int)  # turns of each label
+        np.add.at(votes, (groups, self.labels), 1)
+        size, stayed = votes.sum(1), votes.max(1)
+        for i, (old, label) in enumerate(zip(groups.tolist(), self.labels.tolist(), strict=True)):
+            if size[old] == 1:
                 continue
-            without = sums.copy()
-            without[old] -= facts
-            gains = self.worth(without + facts) - self.worth(without)
+
+            def put(group: int, sign: int, i: int = i, label: int = label) -> None:
+                pull[group] += sign * self.pull[i]
+                weight[group] += sign * self.weight[i]
+                votes[group, label] += sign
+                size[group] += sign
+                stayed[group] = votes[group].max()
+
+            put(old, -1)
+            more = np.maximum(stayed, votes[:, label] + 1)
+            gains = self.worth(pull + self.pull[i], weight + self.weight[i], size + 1, more)
+            gains -= self.worth(pull, weight, size, stayed)
             new = int(gains.argmax())
-            if gains[new] > gains[old] + ROUNDING:
-                groups[i], moved = new, True
-                sums = without
-                sums[new] += facts
-                sizes[old], sizes[new] = sizes[old] - 1, sizes[new] + 1
+            new = new if gains[new] > gains[old] + ROUNDING else old
+            put(new, 1)
+            groups[i], moved = new, moved or new != old
         return moved
 
     def _splits(self, groups: Groups) -> Iterator[tuple[float, Groups]]:
         """Ways to split one group in two, and what is gained."""
         for group in range(groups.max() + 1):
             members = np.flatnonzero(groups == group)
-            whole = self.worth(self.facts[members].sum(0))
+            whole = self.worth_of(members)
             seeds = members[np.argsort(-self.weight[members], kind="stable")[:NUM_SEEDS]]
             for pair in combinations(seeds, 2):
                 centres = self.direction[list(pair)]
@@ -155,7 +165,7 @@ class _Grouping:
                     centres = np.stack([self.pull[members[side]].sum(0) for side in (~second, second)])
                     centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-9)
                 else:
-                    parts = np.stack([self.facts[members[side]].sum(0) for side in (~second, second)])
+                    parts = sum(self.worth_of(members[side]) for side in (~second, second))
                     new = groups.copy()
                     new[members[second]] = groups.max() + 1
-                    yield float(self.worth(parts).sum() - whole - CHOICE * len(members)), new
+                    yield parts - whole - CHOICE * len(members), new

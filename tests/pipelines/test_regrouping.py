@@ -84,7 +84,7 @@ def test_it_never_gets_worse_and_no_label_is_lost(turns, most):
     judge = _Grouping(heard, labels, STRENGTH, None)
 
     def worth(numbers):
-        return sum(judge.worth(judge.facts[np.array(numbers) == group].sum(0)) for group in set(numbers))
+        return sum(judge.worth_of(np.flatnonzero(np.array(numbers) == group)) for group in set(numbers))
 
     assert worth(groups.tolist()) >= worth(labels) - 1e-6
 
