@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .options import Device, Registry
+
 if TYPE_CHECKING:
     from ..mixtures.protocol import MixtureProtocol
 
@@ -29,7 +31,8 @@ def study(
     ] = "Conversation",
     files: Annotated[int, typer.Option(min=1, help="Mixtures of 60 s for each cell of the grid.")] = 5,
     subset: Annotated[str, typer.Option(help="Whose speakers: train, development or test.")] = "test",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps...")] = "auto",
+    device: Device = "auto",
+    registry: Registry = None,
 ) -> None:
     """Diarization error over a grid of overlap, number of speakers, noise and loudness: a table and a picture.
 
@@ -42,7 +45,7 @@ def study(
     from .loading import load_pipeline, to_device
     from .mixtures import find_protocol
 
-    base = find_protocol(mixture, None)
+    base = find_protocol(mixture, registry)
     loaded = to_device(load_pipeline(pipeline), device)
     grid = list(itertools.product(OVERLAP, SPEAKERS, SNR, LOUDNESS))
     cells = []

@@ -16,6 +16,8 @@ import typer
 from .options import one_line
 
 if TYPE_CHECKING:
+    from importlib.abc import Traversable
+
     from omegaconf import DictConfig
 
 SCRIPT = "pyannote-audio-train"
@@ -116,14 +118,18 @@ def _explained(error: BaseException) -> str:
 
 def _groups() -> str:
     """Choices of each group, for the help."""
-    lines = ["Groups and their choices:"]
-    for folder in sorted(
-        (path for path in files("pyannote_pix2seq.config").iterdir() if path.is_dir()), key=lambda path: path.name
-    ):
+    lines = []
+
+    def look(folder: Traversable, group: str) -> None:
         choices = sorted(path.name[:-5] for path in folder.iterdir() if path.name.endswith(".yaml"))
-        if choices and folder.name != "hydra":
-            lines.append(f"    {folder.name:13}{' '.join(choices)}")
-    return "\n".join(lines)
+        if choices and group not in ("", "hydra"):
+            lines.append(f"    {group:15}{' '.join(choices)}")
+        for path in folder.iterdir():
+            if path.is_dir():
+                look(path, f"{group}/{path.name}".strip("/"))
+
+    look(files("pyannote_pix2seq.config"), "")
+    return "\n".join(["Groups and their choices:", *sorted(lines)])
 
 
 def _entry(argument: str) -> str:

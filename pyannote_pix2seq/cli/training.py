@@ -219,9 +219,15 @@ def _resumed(resume: str | None, folder: Path, model: Model) -> str | None:
     if not path.is_file():
         raise FileNotFoundError(f"resume: there is no checkpoint {resume!r}; resume=auto takes the newest, or none.")
     checkpoint = open_checkpoint(path)
-    kind, saved = checkpoint["pyannote.audio"]["architecture"]["class"], checkpoint["state_dict"]
-    other = [n for n, w in model.state_dict().items() if n in saved and saved[n].shape != w.shape]
+    kind, saved, own = (
+        checkpoint["pyannote.audio"]["architecture"]["class"],
+        checkpoint["state_dict"],
+        model.state_dict(),
+    )
+    parts = {name.partition(".")[0] for name in own}  # the last layers are made when training begins
+    names = {*own, *(name for name in saved if name.partition(".")[0] in parts)}
+    other = sorted(n for n in names if n not in own or n not in saved or own[n].shape != saved[n].shape)
     if kind != type(model).__name__ or other:
-        differs = f"{other[0]} has another shape" if other else f"that is a {kind}"
+        differs = f"that is a {kind}" if kind != type(model).__name__ else f"{other[0]} differs in shape, or is missing"
         raise ValueError(f"resume: {path} is of another model than this {type(model).__name__}: {differs}.")
     return str(path)

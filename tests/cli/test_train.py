@@ -28,6 +28,7 @@ from pyannote_pix2seq.models.checkpoints import load_checkpoint
 from pyannote_pix2seq.models.weights import load
 from tests.tasks.miniature import TINY, Mixtures, Recordings
 
+OTHER = "is of another model than this Pix2Seq:"
 MINIATURE = [
     "protocol=Miniature.SpeakerDiarization.Mixtures",
     *(f"model.{k}={list(v) if isinstance(v, tuple) else v}".replace(" ", "") for k, v in TINY.items()),
@@ -226,7 +227,7 @@ def test_an_error_in_a_worker_is_told_without_its_traceback(kind, monkeypatch):
 
 
 def test_help_lists_every_choice():
-    for name in ("SpeakerDiarization", "WarmupCosine", "espeak", "conversation", "fast_dev_run", "Pretrained"):
+    for name in ("SpeakerDiarization", "WarmupCosine", "espeak", "conversation", "trainer/logger", "csv", "Pretrained"):
         assert name in _groups()
 
 
@@ -269,7 +270,14 @@ def test_what_is_no_checkpoint_of_this_model_is_not_resumed(here, protocols):
     for name, changed, message in (
         ("cut.ckpt", [], "cut.ckpt: is damaged, or not a checkpoint"),
         ("text.ckpt", [], "text.ckpt: is not opened|text.ckpt: is damaged"),
-        (run / "last.ckpt", ["model.dimension=32"], "is of another model than this Pix2Seq: .* has another shape"),
+        (run / "last.ckpt", ["model.dimension=32"], f"{OTHER} .* differs in shape, or is missing"),
+        (run / "last.ckpt", ["model.stem_block=gated"], f"{OTHER} stem.* differs in shape, or is missing"),
+        (
+            run / "last.ckpt",
+            ["model.num_layers=1", "model.voice_layer=0", "model.frame_layer=0"],
+            f"{OTHER} .* differs in shape, or is missing",
+        ),
+        (run / "last.ckpt", ["model.num_layers=3"], f"{OTHER} .* differs in shape, or is missing"),
     ):
         with pytest.raises(ValueError, match=message):
             train_with([*MINIATURE, f"resume={name}", *changed])
