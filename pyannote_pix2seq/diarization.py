@@ -142,9 +142,11 @@ class Diarization(Annotation):
         updated = self.copy() if copy else self
         confidence, memory = getattr(annotation, "confidence", {}), getattr(annotation, "memory", SpeakerMemory())
         places = {track: segment for segment, track in updated.itertracks()}
-        for segment, track, label in list(annotation.itertracks(yield_label=True)):
+        coming = list(annotation.itertracks(yield_label=True))
+        theirs = {track for _, track, _ in coming}  # no new name may be one that is still to come
+        for segment, track, label in coming:
             taken = places.get(track, segment) != segment
-            name = next(free for free in count(len(places)) if free not in places) if taken else track
+            name = next(i for i in count(len(places)) if i not in places and i not in theirs) if taken else track
             updated[segment, name], places[name] = label, segment
             updated.confidence.pop(name, None)
             if track in confidence:

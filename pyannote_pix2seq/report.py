@@ -201,7 +201,7 @@ def write_page(entries: Sequence[Entry], path: Path) -> None:
     environment.filters.update(clock=lambda seconds: _clock(round(seconds, 1), 0), percent=_percent)
     page = environment.from_string(PAGE).render(files=[_facts(entry) for entry in entries])
     with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
 def _facts(entry: Entry) -> dict[str, Any]:

@@ -141,6 +141,11 @@ def test_an_update_brings_turns_with_their_confidence_and_voices(here, there, co
     assert {*both.memory.labels} == voices
 
 
+def test_an_update_loses_no_turn_to_the_new_name_of_another():
+    here, there = make([(0.0, 0.5, "A", 0.5)]), make([(0.0, 0.25, "A", 0.1), (0.0, 0.25, "B", 0.2)])
+    assert sorted(turns(here.update(there))) == [(0.0, 0.25, "A", 0.1), (0.0, 0.25, "B", 0.2), (0.0, 0.5, "A", 0.5)]
+
+
 def test_rttm_survives_spaces():
     diarization = make([(0.0, 1.0, "Alice Smith", 1.0)], uri="my call")
     assert diarization.to_rttm() == "SPEAKER my_call 1 0.000 1.000 <NA> <NA> Alice_Smith <NA> <NA>\n"

@@ -238,7 +238,10 @@ def _show_time(result: Row) -> None:
 
 
 def _write(result: Row, path: Path) -> None:
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
         if path.suffix == ".json":
             json.dump(result, file, indent=2, ensure_ascii=False)
         else:

@@ -26,9 +26,9 @@ def read_rttm(path: Path) -> dict[str, Annotation]:
     """
     turns: dict[str, Annotation] = {}
     for number, line in enumerate(_lines(path, "RTTM file", _fits_rttm)):
+        annotation = turns.setdefault(line[1], Annotation(uri=line[1]))
         if line[0] == "SPEAKER":
-            start, uri = float(line[3]), line[1]
-            annotation = turns.setdefault(uri, Annotation(uri=uri))
+            start = float(line[3])
             annotation[Segment(start, start + float(line[4])), number] = line[7]
     return turns
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -139,9 +140,8 @@ def _entry(argument: str) -> str:
     the configuration: what is made of it knows its parameters, and lists them when there is none of this name.
     """
     group, equals, value = argument.partition("=")
-    if group in PATHS and value[:1] not in ("", "'", '"', "[", "$"):  # Hydra takes no `=`, comma or `é` as it is
-        escaped = value.replace("'", r"\'")
-        argument = f"{group}='{escaped}'"
+    if group in PATHS:
+        argument = _quoted(argument)
     if equals and group.partition(".")[0] in MADE and "." in group:
         return f"++{argument}"
     if not equals or group not in ENTRIES or not value.endswith((".yml", ".yaml")):
@@ -171,6 +171,20 @@ def _entry(argument: str) -> str:
     return f"{group}=from_file"
 
 
+def _quoted(argument: str) -> str:
+    """The same, in quotes where Hydra's grammar has no word for it: names of files may have any characters."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        OverridesParser.create().parse_override(argument)
+        return argument
+    except HydraException:
+        group, _, value = argument.partition("=")
+        escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + found[2].replace("'", r"\'"), value)
+        return f"{group}='{escaped}'"
+
+
 def _new_or_last(protocol: str, resume: str | None, task: str, model: str) -> str:
     """Name of a run's folder: the time, or with `resume=auto` that of the newest run of this task and model."""
     if resume == "auto":
@@ -178,6 +192,8 @@ def _new_or_last(protocol: str, resume: str | None, task: str, model: str) -> st
             if _targets(run / "config.yaml") == (task, model):
                 return run.name
     now = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+    if {"--cfg", "-c"} & {*sys.argv} or {"RANK", "SLURM_PROCID"} & {*os.environ}:
+        return now  # nothing is trained, or by several processes that share a folder
     name, number = now, 1
     while True:
         try:

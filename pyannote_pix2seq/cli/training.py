@@ -219,12 +219,10 @@ def _resumed(resume: str | None, folder: Path, model: Model) -> str | None:
     if not path.is_file():
         raise FileNotFoundError(f"resume: there is no checkpoint {resume!r}; resume=auto takes the newest, or none.")
     checkpoint = open_checkpoint(path)
-    kind, saved, own = (
-        checkpoint["pyannote.audio"]["architecture"]["class"],
-        checkpoint["state_dict"],
-        model.state_dict(),
-    )
-    parts = {name.partition(".")[0] for name in own}  # the last layers are made when training begins
+    kind, saved = checkpoint["pyannote.audio"]["architecture"]["class"], checkpoint["state_dict"]
+    made_later = {*getattr(model, "task_dependent", ())}  # when training begins
+    own = {name: w for name, w in model.state_dict().items() if name.partition(".")[0] not in made_later}
+    parts = {name.partition(".")[0] for name in own}
     names = {*own, *(name for name in saved if name.partition(".")[0] in parts)}
     other = sorted(n for n in names if n not in own or n not in saved or own[n].shape != saved[n].shape)
     if kind != type(model).__name__ or other:

@@ -27,7 +27,7 @@ def options_of(file: Any, given: Mapping[str, Any], known: Sequence[str] = OPTIO
     check_options(own, known, "option in 'pipeline_kwargs'")
     options = {**own, **{name: value for name, value in given.items() if value is not None}}
     # pyannote-audio's oracle says 0 for a file where nobody speaks, and takes that for unknown
-    return {name: value for name, value in options.items() if not (name in COUNTS and value == 0 and name in own)}
+    return {name: value for name, value in options.items() if not (name in COUNTS and value == own.get(name) == 0)}
 
 
 def bounds_of(file: Any, given: Mapping[str, Any]) -> dict[str, Any]:

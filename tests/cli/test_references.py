@@ -3,7 +3,7 @@ import pytest
 import soundfile
 from pyannote.core import Annotation, Segment
 
-from pyannote_pix2seq.cli.references import load_registries, references
+from pyannote_pix2seq.cli.references import load_registries, read_rttm, references
 from pyannote_pix2seq.cli.scores import score_diarization
 
 
@@ -66,6 +66,11 @@ def test_files_may_have_any_name(folder, uri):
     one = references(str(folder), "test")[0]
     assert list(one["annotation"].itertracks(yield_label=True)) == [(Segment(0.5, 1.5), 0, "NA")]
     assert list(one["annotated"]) == [Segment(0.0, 1.25)]
+
+
+def test_a_file_of_which_only_other_things_are_told_is_there(folder):
+    (folder / "told.rttm").write_text("SPKR-INFO one 1 <NA> <NA> <NA> unknown Al <NA> <NA>\n")
+    assert {uri: len(annotation) for uri, annotation in read_rttm(folder / "told.rttm").items()} == {"one": 0}
 
 
 def test_where_nothing_is_annotated_nothing_is_scored(folder):

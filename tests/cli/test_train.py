@@ -145,6 +145,9 @@ def test_fine_tuning_starts_from_the_weights_that_were_given(here, protocols):
     (tuned,) = (here / "Miniature.SpeakerDiarization.Recordings").iterdir()
     one, other = load_checkpoint(run / "last.ckpt"), load_checkpoint(tuned / "last.ckpt")
     assert torch.equal(one.embedding.weight, other.embedding.weight)
+    train_with([*fine, "protocol=Miniature.SpeakerDiarization.Recordings", "model=Pretrained", "trainer.max_steps=6",
+                f"model.checkpoint={run / 'last.ckpt'}", f"hydra.run.dir={tuned}", "resume=auto"])  # fmt: skip
+    assert torch.load(tuned / "last.ckpt", weights_only=False)["global_step"] == 6
 
 
 @pytest.mark.parametrize(
@@ -245,12 +248,17 @@ def test_runs_that_begin_in_one_second_have_folders_of_their_own(here):
     assert len({_new_or_last("P", None, "a", "b") for _ in range(3)}) == 3 == len([*(here / "P").iterdir()])
 
 
-@given(st.from_regex(r"\w[^$\\\x00-\x1f]*", fullmatch=True))
+@given(st.from_regex(r"\w*(é|=)[^$\x00-\x1f]*", fullmatch=True))
 def test_paths_may_have_any_name(name):
     (override,) = OverridesParser.create().parse_overrides([_entry(f"registry={name}")])
     assert override.value() == name
-    quoted = f"registry={override.get_value_string()}"
-    assert _entry(quoted) == quoted
+
+
+@pytest.mark.parametrize(
+    "value", ["null", "auto", "[a.yml,b.yml]", "a.ckpt,b.ckpt", r"epoch\=3.ckpt", "'é'", "${oc.env:A}"]
+)
+def test_what_hydra_understands_stays_as_it_is(value):
+    assert _entry(f"resume={value}") == f"resume={value}"
 
 
 def test_sets_without_files_are_told(here, monkeypatch):

@@ -31,7 +31,8 @@ def test_an_oracle_that_counts_nobody_bounds_nothing():
     pipeline = make()
     assert pipeline(file) == pipeline(file, num_speakers=0) == pipeline(audio(TURNS))  # benchmark, optimize
     assert [d for _, d in pipeline([file])] == [pipeline(file)]
-    for asked in (audio(TURNS), [audio(TURNS)]):
+    two = audio(TURNS) | {"pipeline_kwargs": {"num_speakers": 2}}
+    for asked in (audio(TURNS), [audio(TURNS)], two, [two]):
         with pytest.raises(ValueError, match="num_speakers must be at least 1; got 0"):
             pipeline(asked, num_speakers=0)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from typing import overload
 
 import numpy as np
@@ -63,7 +64,7 @@ class Recordings(Sequence[Samples]):
         return (self[i] for i in range(len(self)))
 
 
-@cached(LRUCache(KEPT, getsizeof=lambda samples: samples.nbytes))
+@cached(LRUCache(KEPT, getsizeof=lambda samples: samples.nbytes), lock=Lock())
 def _read(path: Path, prepare: Callable[[Samples], Samples] | None) -> Samples:
     samples = open_audio(path).read()
     try:
