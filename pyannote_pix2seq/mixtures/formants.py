@@ -29,7 +29,9 @@ def with_formants(samples: Tensor, pitch: float) -> Tensor:
     samples : (sample,) Tensor of float32
     """
     window, lifter, place = (table.to(samples.device) for table in _tables(pitch))
-    spectrum = torch.stft(samples, SIZE, HOP, window=window, pad_mode="constant", return_complex=True)
+    # one frame more, or the last sample might lie at the edge of a window alone, where all is rounding
+    padded = torch.nn.functional.pad(samples, (0, HOP))
+    spectrum = torch.stft(padded, SIZE, HOP, window=window, pad_mode="constant", return_complex=True)
     cepstrum = torch.fft.irfft(spectrum.abs().clamp_min(1.0).log(), dim=0)  # whoever is silent has no formants
     envelope = torch.fft.rfft(cepstrum * lifter, dim=0).real
     below = place.long().clamp(max=len(envelope) - 2)

@@ -6,7 +6,7 @@ import numpy as np
 import pyroomacoustics
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader, Dataset
 
@@ -128,9 +128,10 @@ def test_a_slow_voice_may_be_as_much_higher(bank, semitones):
 
 
 @given(seeds, st.integers(1, 5000))
+@example(77720, 511)
 def test_a_voice_as_high_as_usual_stays_as_it_is(seed, length):
     speech = torch.from_numpy(np.random.default_rng(seed).normal(0, 1000, length)).float()
-    torch.testing.assert_close(with_formants(speech, 1.0), speech, atol=1.0, rtol=1e-3)
+    torch.testing.assert_close(with_formants(speech, 1.0), speech, atol=0.01, rtol=1e-4)
 
 
 def test_a_higher_voice_is_the_same_with_more_threads():
