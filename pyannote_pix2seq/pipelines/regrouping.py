@@ -129,24 +129,24 @@ class _Grouping:
         votes = np.zeros((num, self.labels.max() + 1), int)  # turns of each label
         np.add.at(votes, (groups, self.labels), 1)
         size, stayed = votes.sum(1), votes.max(1)
+
+        def put(i: int, group: int, sign: int) -> None:
+            pull[group] += sign * self.pull[i]
+            weight[group] += sign * self.weight[i]
+            votes[group, self.labels[i]] += sign
+            size[group] += sign
+            stayed[group] = votes[group].max()
+
         for i, (old, label) in enumerate(zip(groups.tolist(), self.labels.tolist(), strict=True)):
             if size[old] == 1:
                 continue
-
-            def put(group: int, sign: int, i: int = i, label: int = label) -> None:
-                pull[group] += sign * self.pull[i]
-                weight[group] += sign * self.weight[i]
-                votes[group, label] += sign
-                size[group] += sign
-                stayed[group] = votes[group].max()
-
-            put(old, -1)
+            put(i, old, -1)
             more = np.maximum(stayed, votes[:, label] + 1)
             gains = self.worth(pull + self.pull[i], weight + self.weight[i], size + 1, more)
             gains -= self.worth(pull, weight, size, stayed)
             new = int(gains.argmax())
             new = new if gains[new] > gains[old] + ROUNDING else old
-            put(new, 1)
+            put(i, new, 1)
             groups[i], moved = new, moved or new != old
         return moved
 
