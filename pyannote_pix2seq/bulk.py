@@ -11,7 +11,7 @@ from typing import Any
 
 from .audio import SUFFIXES, audio_paths
 from .diarization import Diarization
-from .files import reading_text, replacing
+from .files import reading_text, writing_text
 from .pipelines import PromptedSpeakerDiarization
 
 
@@ -111,7 +111,6 @@ def write(diarization: Diarization, folder: Path, name: str) -> None:
     """Write `name.json` and `name.rttm`, the RTTM last: where it is, all is."""
     serialized = json.dumps(diarization.serialize(), indent=2, ensure_ascii=False)
     rttm = _rttm(folder, name)
-    # names of files need not be Unicode: what is not stays recognisable
     for path, text in ((rttm.with_name(f"{Path(name).name}.json"), serialized), (rttm, diarization.to_rttm())):
-        with replacing(path) as temporary:
-            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+        with writing_text(path) as file:
+            file.write(text)

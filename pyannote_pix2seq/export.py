@@ -11,7 +11,7 @@ import torch
 import yaml
 from pyannote.audio import Model
 
-from .files import replacing
+from .files import writing_text
 from .models.checkpoints import load_checkpoint, open_checkpoint
 from .models.weights import TRAINING_ONLY, save
 from .pipelines import PromptedSpeakerDiarization
@@ -85,11 +85,11 @@ def export(checkpoint: str | Path, folder: str | Path, mean_with: Sequence[str |
             weights.copy_(torch.stack([weights, *(other[name] for other in others)]).mean(0))
     name, config = _pipeline(model)
     save(model, folder / name)
-    with replacing(folder / "config.yaml") as path:
-        path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    with writing_text(folder / "config.yaml") as file:
+        file.write(yaml.safe_dump(config, sort_keys=False))
     if not (folder / "README.md").exists():
-        with replacing(folder / "README.md") as path:
-            path.write_text(_card(model, open_checkpoint(checkpoint), folder), encoding="utf-8")
+        with writing_text(folder / "README.md") as file:
+            file.write(_card(model, open_checkpoint(checkpoint), folder))
     return folder
 
 

@@ -52,6 +52,16 @@ def reading_text(path: Path) -> Iterator[TextIO]:
         raise ValueError(f"{str(path)!r} is not in UTF-8 ({error}); save it as such.") from None
 
 
+@contextmanager
+def writing_text(path: Path) -> Iterator[TextIO]:
+    """What `reading_text` reads, whole or not at all; names of files that are not Unicode stay recognisable."""
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+    ):
+        yield file
+
+
 def find_audio(file: Mapping[str, Any]) -> Any:
     """Path of a file's audio: the protocol's own, if it has one.
 

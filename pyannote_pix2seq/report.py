@@ -19,7 +19,7 @@ from pyannote.core import Annotation
 from pyannote.metrics.diarization import DiarizationErrorRate
 
 from .audio import Recording
-from .files import replacing
+from .files import replacing, writing_text
 
 # Okabe and Ito (2008): told apart by colour-blind readers too; black is left for text
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#B8A800", "#7F7F7F")
@@ -200,8 +200,8 @@ def write_page(entries: Sequence[Entry], path: Path) -> None:
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(clock=lambda seconds: _clock(round(seconds, 1), 0), percent=_percent)
     page = environment.from_string(PAGE).render(files=[_facts(entry) for entry in entries])
-    with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
+    with writing_text(path) as file:
+        file.write(page)
 
 
 def _facts(entry: Entry) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def calibrate(
     """
     import yaml
 
-    from ..files import replacing
+    from ..files import writing_text
     from ..pipelines import PromptedSpeakerDiarization
     from ..pipelines.confidence import Calibration
     from .evaluate import diarized
@@ -43,7 +43,7 @@ def calibrate(
     calibration = found.fit()
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
     config["pipeline"]["params"]["calibration"] = vars(calibration)
-    with replacing(path) as temporary:
-        temporary.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    with writing_text(path) as file:
+        file.write(yaml.safe_dump(config, sort_keys=False))
     show(found, "before")
     show(found.under(calibration), f"after: offset {calibration.offset:g}, slope {calibration.slope:g}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from ..files import replacing
+from ..files import writing_text
 from .options import Data, Device, Registry, Subset
 
 if TYPE_CHECKING:
@@ -238,10 +238,7 @@ def _show_time(result: Row) -> None:
 
 
 def _write(result: Row, path: Path) -> None:
-    with (
-        replacing(path) as temporary,
-        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
-    ):
+    with writing_text(path) as file:
         if path.suffix == ".json":
             json.dump(result, file, indent=2, ensure_ascii=False)
         else:

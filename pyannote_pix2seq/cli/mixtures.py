@@ -47,7 +47,7 @@ def preview(
     import soundfile
 
     from ..audio import SAMPLE_RATE, open_audio
-    from ..files import replacing
+    from ..files import replacing, writing_text
     from ..mixtures.protocol import Mixture
     from ..report import draw
 
@@ -57,8 +57,8 @@ def preview(
     wav, rttm, picture = (into.with_name(into.name + suffix) for suffix in (".wav", ".rttm", ".png"))
     with replacing(wav) as temporary:
         soundfile.write(temporary, one.waveform(), SAMPLE_RATE, subtype="PCM_16")
-    with replacing(rttm) as temporary:
-        temporary.write_text(annotation.to_rttm(), encoding="utf-8")
+    with writing_text(rttm) as file:
+        file.write(annotation.to_rttm())
     draw(annotation, open_audio(wav), picture)
     for path in (wav, rttm, picture):
         typer.echo(path)
@@ -104,7 +104,7 @@ def fit(
     """Find the style whose conversations go as those of given annotations do."""
     import yaml
 
-    from ..files import replacing
+    from ..files import writing_text
     from ..mixtures.fit import fit as fitted
     from ..mixtures.plain import plain
 
@@ -114,8 +114,8 @@ def fit(
     if into is None:
         typer.echo(text, nl=False)
     else:
-        with replacing(into) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        with writing_text(into) as file:
+            file.write(text)
         typer.echo(into)
 
 

@@ -41,7 +41,7 @@ def study(
     from rich.console import Console
     from rich.progress import track
 
-    from ..files import replacing
+    from ..files import writing_text
     from .loading import load_pipeline, to_device
     from .mixtures import find_protocol
 
@@ -54,8 +54,8 @@ def study(
         cells.append({"overlap": overlap, "speakers": speakers, "snr": snr, "loudness": loudness, **rates})
     result = {"pipeline": pipeline, "mixture": mixture, "subset": subset, "files": files, "cells": cells}
     for suffix, text in ((".json", json.dumps(result, indent=1) + "\n"), (".md", _table(cells))):
-        with replacing(into.with_name(into.name + suffix)) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        with writing_text(into.with_name(into.name + suffix)) as file:
+            file.write(text)
     picture = into.with_name(into.name + ".png")
     _picture(cells, picture)
     typer.echo(_table(cells), nl=False)

@@ -42,7 +42,7 @@ def tune(
     """
     import yaml
 
-    from ..files import replacing
+    from ..files import writing_text
     from .loading import detects_classes, in_memory, load_pipeline, to_device
     from .references import load_registries, references
 
@@ -58,8 +58,8 @@ def tune(
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
     found = {name: best(files, name, index) for index, name in enumerate(loaded.classes())}
     config["params"] = {"thresholds": {name: chosen for name, (chosen, _) in found.items()}}
-    with replacing(path) as temporary:
-        temporary.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    with writing_text(path) as file:
+        file.write(yaml.safe_dump(config, sort_keys=False))
     for name, (chosen, score) in found.items():
         typer.echo(f"{name}: F {score:.1f} % with " + ", ".join(f"{key} {value:g}" for key, value in chosen.items()))
 

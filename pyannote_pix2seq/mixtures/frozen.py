@@ -12,7 +12,7 @@ import soundfile
 import yaml
 from pyannote.database import registry
 
-from ..files import replacing
+from ..files import replacing, writing_text
 from .plan import SAMPLE_RATE
 from .protocol import Mixture, MixtureProtocol
 
@@ -92,5 +92,5 @@ def _write_audio(mixture: Mixture, folder: Path, kind: str) -> str:
 
 
 def _write(path: Path, texts: Iterable[str]) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text("".join(texts), encoding="utf-8")
+    with writing_text(path) as file:
+        file.write("".join(texts))

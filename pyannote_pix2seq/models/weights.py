@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as serialise
 
-from ..files import replacing
+from ..files import replacing, writing_text
 
 CONFIG, WEIGHTS, STUB = "config.yaml", "model.safetensors", "pytorch_model.bin"
 # of no use once training is over
@@ -117,8 +117,8 @@ def save(model: Model, folder: str | Path) -> None:
     }
     with replacing(folder / WEIGHTS) as path:
         path.write_bytes(serialise(kept))
-    with replacing(folder / CONFIG) as path:
-        path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    with writing_text(folder / CONFIG) as file:
+        file.write(yaml.safe_dump(config, sort_keys=False))
     with replacing(folder / STUB) as path:
         torch.save(stub, path)
 
