@@ -23,25 +23,25 @@ def fast(device: torch.device) -> torch.dtype:
     return torch.float32 if slow else torch.bfloat16
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
-    """Nearly the nearest matrix whose singular values are all one: five quintic Newton-Schulz iterations.
+def orthogonal(matrices: Tensor) -> Tensor:
+    """Nearly the nearest matrices whose singular values are all one: five quintic Newton-Schulz iterations.
 
     Parameters
     ----------
-    matrix : (row, column) Tensor
+    matrices : (matrix, row, column) Tensor
 
     Returns
     -------
-    orthogonal : (row, column) Tensor
+    orthogonal : (matrix, row, column) Tensor
         Its singular values are between about 0.7 and 1.2 (Jordan et al., 2024, whose coefficients these are).
     """
-    wide = matrix.shape[0] <= matrix.shape[1]
-    x = (matrix if wide else matrix.T).to(fast(matrix.device))
-    x = x / x.norm().clamp_min(1e-7)
+    wide = matrices.shape[1] <= matrices.shape[2]
+    x = (matrices if wide else matrices.mT).to(fast(matrices.device))
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp_min(1e-7)
     for _ in range(5):
-        gram = x @ x.T
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
-    return (x if wide else x.T).to(matrix.dtype)
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
+    return (x if wide else x.mT).to(matrices.dtype)
 
 
 class Orthogonal(Optimizer):
@@ -64,6 +64,7 @@ class Orthogonal(Optimizer):
         """One step, with Nesterov's momentum and decoupled weight decay."""
         for group in self.param_groups:
             momentum, lr = group["momentum"], group["lr"]
+            alike: dict[torch.Size, list[tuple[Tensor, Tensor]]] = {}  # all of one shape at once: a GPU waits less
             for matrix in group["params"]:
                 if matrix.grad is None:
                     continue
@@ -71,9 +72,11 @@ class Orthogonal(Optimizer):
                 if not state:
                     state["momentum_buffer"] = torch.zeros_like(matrix)
                 mean = state["momentum_buffer"].lerp_(matrix.grad, 1 - momentum)
-                direction = orthogonal(matrix.grad.lerp(mean, momentum))
-                matrix.mul_(1 - lr * group["weight_decay"])
-                matrix.add_(direction, alpha=-lr * self.RMS * max(matrix.shape) ** 0.5)
+                alike.setdefault(matrix.shape, []).append((matrix, matrix.grad.lerp(mean, momentum)))
+            for shape, rows in alike.items():
+                for (matrix, _), direction in zip(rows, orthogonal(torch.stack([g for _, g in rows])), strict=True):
+                    matrix.mul_(1 - lr * group["weight_decay"])
+                    matrix.add_(direction, alpha=-lr * self.RMS * max(shape) ** 0.5)
 
 
 class Muon(Optimizer):

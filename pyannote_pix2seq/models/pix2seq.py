@@ -75,8 +75,8 @@ class Pix2Seq(Shippable):
         Its parameters.
     stem_channels : sequence of int
         Channels of the stages of the stem; each stage halves time and frequency.
-    stem_block : str
-        Name in `stem.BLOCKS`.
+    stem_block, stem_depths
+        Name in `stem.BLOCKS`, and how many of them each stage has.
     dimension, num_heads, num_layers : int
         Size of the transformer.
     voice_layer : int
@@ -105,6 +105,7 @@ class Pix2Seq(Shippable):
         front_end_parameters: Mapping[str, Any] | None = None,
         stem_channels: Sequence[int] = (24, 48, 96),
         stem_block: str = "residual",
+        stem_depths: int | Sequence[int] = 1,
         dimension: int = 256,
         num_heads: int = 4,
         num_layers: int = 6,
@@ -122,14 +123,14 @@ class Pix2Seq(Shippable):
         super().__init__(sample_rate=sample_rate, num_channels=num_channels, task=task)
         self.save_hyperparameters(
             "duration", "num_steps", "num_speakers", "max_turns", "front_end", "front_end_parameters",
-            "stem_channels", "stem_block", "dimension", "num_heads", "num_layers", "voice_layer", "frame_layer",
-            "dropout",
+            "stem_channels", "stem_block", "stem_depths", "dimension", "num_heads", "num_layers", "voice_layer",
+            "frame_layer", "dropout",
         )  # fmt: skip
         self.vocabulary = Vocabulary(num_speakers, num_steps)
         self.grid = TimeGrid(duration, num_steps)
         self.front_end = make_front_end(front_end, sample_rate, **(front_end_parameters or {}))
         self.hparams.front_end_parameters = self.front_end.remembered(front_end_parameters or {})
-        self.stem = Stem(self.front_end.dimension, stem_channels, dimension, stem_block)
+        self.stem = Stem(self.front_end.dimension, stem_channels, dimension, stem_block, stem_depths)
         self.layers = nn.ModuleList(
             Layer(dimension, num_heads, dropout, voice_aware=i >= voice_layer) for i in range(num_layers)
         )

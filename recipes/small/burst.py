@@ -34,14 +34,15 @@ from pyannote_pix2seq.tasks.windows import Prompting
 
 Batch = dict[str, Tensor]
 HERE = Path(__file__).parent
-PASSES = 4  # over one batch, at most
+SOUNDS = ("waveforms", "solos")  # of a batch
+PASSES = 8  # over one batch, at most
 LEAST, MOST = 6_400, 32_000  # windows to go over again: soon after it was seen, one teaches little; and memory (31 GB)
 TILT = 6.0  # decibels, either way: how much louder a frequency is when a window comes again
 BANDS = 9  # of 1 kHz
 WARMUP = 100  # steps
 FLOOR = 0.01  # of the learning rate
 SHOWN = 100  # steps
-SNAPSHOTS = (0.6, 0.85)  # of the time, in case that the end does not come
+SNAPSHOTS = (0.6, 0.75)  # of the time, in case that the end does not come
 PEAK = 790e12  # operations a second of large matrices in bfloat16 on an H100 or H200
 
 
@@ -69,14 +70,14 @@ class Batches:
             if isinstance(came, Exception):
                 raise came
             batch, passes = came, 1
-            kept = {**batch, "waveforms": batch["waveforms"].half()}
+            kept = {**batch, **{name: batch[name].half() for name in SOUNDS}}
             self.num_new += 1
         except queue.Empty:
             index = self.rng.randrange(len(self.pool))
             self.pool[index], self.pool[-1] = self.pool[-1], self.pool[index]
             kept, passes = self.pool.pop()
             passes += 1
-            batch = {**kept, "waveforms": tilted(kept["waveforms"].float())}
+            batch = {**kept, **{name: tilted(kept[name].float()) for name in SOUNDS}}
         if passes < PASSES and self.num_pooled < MOST:
             self.pool.append((kept, passes))
         return batch

@@ -12,9 +12,9 @@ from tests.tasks.miniature import TINY, tiny
 FEATURES = 80
 
 
-def make(block, channels=(4, 6, 8)):
+def make(block, channels=(4, 6, 8), depths=1):
     torch.manual_seed(0)
-    return Stem(FEATURES, channels, 16, block).eval()
+    return Stem(FEATURES, channels, 16, block, depths).eval()
 
 
 def frames(count, batch=1):
@@ -29,9 +29,10 @@ def test_positions_are_as_many_as_promised(block, count):
     assert stem(frames(count, batch=2)).shape == (2, stem.num_positions(count), 16)
 
 
+@pytest.mark.parametrize("depths", [1, [1, 2, 3], [3, 1, 2]])
 @pytest.mark.parametrize("block", sorted(BLOCKS))
-def test_a_position_sees_its_receptive_field_and_no_more(block):
-    stem = make(block)
+def test_a_position_sees_its_receptive_field_and_no_more(block, depths):
+    stem = make(block, depths=depths)
     features = frames(400).requires_grad_()
     position = 25
     stem(features)[0, position].sum().backward()
