@@ -19,7 +19,7 @@ from .lengths import check_complete, damaged, promises_length
 
 SAMPLE_RATE = 16000  # Hz
 READABLE = "WAV, FLAC, OGG, Opus, MP3, AIFF, AU, CAF or W64"
-SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".au", ".caf", ".w64"})
+SUFFIXES = frozenset(".wav .wave .flac .ogg .oga .opus .mp3 .aiff .aif .aifc .au .caf .w64".split())
 
 LARGEST = 1e9  # of samples: the squares of larger ones are no float32 any more
 MOST_CHANNELS = 64  # more of them than samples: (sample, channel), which would be averaged away
@@ -258,14 +258,19 @@ def _open_file(source: Mapping[str, Any]) -> Recording:
 
     def native() -> Iterator[np.ndarray]:
         num_read = 0
+        shared = None if isinstance(audio, str | Path) else audio
         with _sound_file(audio, name) as file:
+            place = shared.tell() if shared else 0
             while True:
+                if shared:  # other readers may have moved it since
+                    shared.seek(place)
                 try:
                     block = file.read(_READ, dtype="float32", always_2d=True)
                 except soundfile.LibsndfileError as error:
                     raise damaged(name, num_read / rate, error.error_string) from None
                 if not len(block):
                     break
+                place = shared.tell() if shared else 0
                 num_read += len(block)
                 yield mix(block)
         if complete and num_read < num_frames - rate // 10:

@@ -25,7 +25,7 @@ tags: [pyannote, speaker-diarization]
 # {title}
 
 {kind} of [pyannote-pix2seq](https://pypi.org/project/pyannote-pix2seq), {parameters:.1f} million parameters,
-trained for {steps:,} steps ({epochs} epochs); windows of {duration:g} s.
+{trained}windows of {duration:g} s.
 
 ```python
 from pyannote.audio import Pipeline
@@ -121,12 +121,12 @@ def _pipeline(model: Model) -> tuple[str, dict[str, Any]]:
 
 
 def _card(model: Model, checkpoint: dict[str, Any], folder: Path) -> str:
+    steps, epochs = checkpoint.get("global_step"), checkpoint.get("epoch")
     return CARD.format(
         title=folder.resolve().name,
         kind=type(model).__name__,
-        parameters=sum(p.numel() for p in model.parameters()) / 1e6,
-        steps=checkpoint.get("global_step", 0),
-        epochs=checkpoint.get("epoch", 0) + 1,
+        parameters=sum(p.numel() for n, p in model.named_parameters() if not n.startswith(TRAINING_ONLY)) / 1e6,
+        trained="" if steps is None or epochs is None else f"trained for {steps:,} steps ({epochs + 1} epochs); ",
         duration=model.specifications.duration,
         folder=folder,
     )

@@ -27,6 +27,11 @@ _RATES = ((11025, 12000, 8000), (), (22050, 24000, 16000), (44100, 48000, 32000)
 _SAMPLES = (576, 0, 576, 1152)  # in a frame
 _TAGS = (b"ID3", b"TAG", b"APE", b"LYR")  # what may come behind a frame, other than a frame
 _WINDOW = 1 << 20  # bytes read at a time
+# the first page of a stream, with the beginning of Vorbis or Opus (RFC 3533, 6; RFC 7845, 5.1); STREAMINFO (RFC 9639)
+_BEGINNINGS = {
+    "OGG": re.compile(rb"OggS\x00[\x02\x03\x06\x07].{20}\x01.(?:\x01vorbis|OpusHead)", re.DOTALL),
+    "FLAC": re.compile(rb"fLaC[\x00\x80]\x00\x00\x22"),
+}
 
 
 def damaged(name: str, seconds: float, reason: str) -> ValueError:
@@ -37,7 +42,10 @@ def promises_length(audio: Audio, file: soundfile.SoundFile) -> bool:
     """Whether the number of frames was written by the encoder, not estimated from the size of the file."""
     if file.format != "MP3":
         return True
-    return any(tag in bytes_of(audio, 0, _WINDOW) for tag in (b"Xing", b"Info", b"VBRI"))
+    first = 0
+    while tag := _tag_length(bytes_of(audio, first, 10)):  # pictures of covers may be long
+        first += tag
+    return any(word in bytes_of(audio, first, 1 << 12) for word in (b"Xing", b"Info", b"VBRI"))
 
 
 def check_complete(audio: Audio, name: str, file: soundfile.SoundFile) -> None:
@@ -59,11 +67,30 @@ def check_complete(audio: Audio, name: str, file: soundfile.SoundFile) -> None:
         if len(header) < 27 or len(sizes) < header[26] or page + 27 + len(sizes) + sum(sizes) > len(tail):
             raise damaged(name, seconds, "its last Ogg page is cut")
     mend = "ffmpeg can write it anew, to a file"
+    if file.format in _BEGINNINGS and _beginnings(audio, _BEGINNINGS[file.format]) > 1:
+        raise ValueError(f"{name}: files joined end to end, of which only the first would be read; {mend}.")
     if file.frames >= _UNKNOWN:
         raise ValueError(f"{name}: its header does not tell how long it is, as of FLAC written to a pipe; {mend}.")
     # files joined end to end, and bitrates that vary without a table; a frame or some are padding
     if file.format == "MP3" and (there := _mp3_seconds(audio)) > seconds + 0.5:
         raise ValueError(f"{name}: its header tells of {seconds:.2f} s, but there are {there:.2f} s; {mend}.")
+
+
+def _beginnings(audio: Audio, beginning: re.Pattern[bytes]) -> int:
+    """How often a file begins, from its own beginning to its end."""
+    found, position, size = 0, 0, size_of(audio)
+    while position < size:
+        # what lies across the edge of two windows begins in the first and is whole in what is read of it
+        found += sum(match.start() < _WINDOW for match in beginning.finditer(bytes_of(audio, position, _WINDOW + 64)))
+        position += _WINDOW
+    return found
+
+
+def _tag_length(head: bytes) -> int:
+    """Bytes of the ID3 tag that begins here; 0 where none does."""
+    if head[:3] != b"ID3" or len(head) < 10:
+        return 0
+    return 10 + sum(byte << 7 * (3 - i) for i, byte in enumerate(head[6:10]))  # four times seven bits
 
 
 def _mp3_seconds(audio: Audio) -> float:
@@ -78,8 +105,8 @@ def _mp3_seconds(audio: Audio) -> float:
 
     while position + 4 <= size:
         head = at(position)
-        if head[:3] == b"ID3" and len(head) == 10:  # a tag says how long it is, in four times seven bits
-            position += 10 + sum(byte << 7 * (3 - i) for i, byte in enumerate(head[6:]))
+        if tag := _tag_length(head):
+            position += tag
         elif (length := _frame_length(head)) and (
             position + length >= size or _frame_length(after := at(position + length)) or after[:3] in _TAGS
         ):

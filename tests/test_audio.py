@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pyannote.core import Segment
 from pyannote.database import ProtocolFile
 
-from pyannote_pix2seq.audio import SAMPLE_RATE, open_audio, rechunk, resample
+from pyannote_pix2seq.audio import SAMPLE_RATE, audio_paths, open_audio, rechunk, resample
 
 FORMATS = {  # suffix: format, subtype, sample rates
     "wav": ("WAV", "PCM_16", (8000, 16000, 44100, 48000)),
@@ -212,6 +212,49 @@ def test_mp3_files_joined_end_to_end_are_refused(tmp_path, rate, mode):
         path.write_bytes(joined)
         with pytest.raises(ValueError, match=r"a\.mp3: its header tells of 4\.00 s, but there are 8\.[0-9]+ s"):
             open_audio(path)
+
+
+@pytest.mark.parametrize("suffix", ["ogg", "opus", "flac"])
+def test_other_files_joined_end_to_end_are_refused_too(tmp_path, suffix):
+    """The sound library reads the first and says nothing."""
+    path = tmp_path / f"a.{suffix}"
+    noise = np.random.default_rng(0).standard_normal(70 * 16000).astype(np.float32) / 10
+    contents = [write(path, noise[:length], 16000).read_bytes() for length in (32000, len(noise))]
+    assert len(contents[1]) > 1 << 17
+    for joined in (contents, contents[::-1], contents[:1] * 2):
+        path.write_bytes(b"".join(joined))
+        with pytest.raises(ValueError, match=f"a.{suffix}: files joined end to end, of which only the first would be"):
+            open_audio(path)
+
+
+def test_a_long_cover_does_not_hide_that_an_mp3_is_cut(tmp_path):
+    path = write(tmp_path / "a.mp3", tone(16000, 20.0), 16000)
+    length = 1 << 21
+    tag = b"ID3\x03\0\0" + bytes(length >> 7 * (3 - i) & 127 for i in range(4)) + bytes(length)
+    content = tag + path.read_bytes()
+    path.write_bytes(content)
+    assert open_audio(path).duration == pytest.approx(20, abs=0.1)
+    path.write_bytes(content[: length + (len(content) - length) // 2])
+    with pytest.raises(ValueError, match="truncated or damaged"):
+        open_audio(path).read()
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_readers_of_one_open_file_do_not_disturb_each_other(tmp_path, suffix):
+    rng = np.random.default_rng(0)
+    left, right = rng.standard_normal((2, 30 * 16000)).astype(np.float32) / 10
+    path = write(tmp_path / f"a.{suffix}", np.stack([left, right], 1), 16000)
+    expected = [open_audio({"audio": path, "channel": channel}).read() for channel in (0, 1)]
+    with path.open("rb") as file:
+        readers = [open_audio({"audio": file, "channel": channel}).blocks(3 * SAMPLE_RATE) for channel in (0, 1)]
+        pairs = list(zip(*readers, strict=True))
+    for channel, whole in enumerate(expected):
+        np.testing.assert_array_equal(np.concatenate([pair[channel] for pair in pairs]), whole)
+
+
+def test_what_a_folder_has_in_any_readable_format_is_audio():
+    names = ["a.wav", "b.WAVE", "c.oga", "d.aif", "e.aifc", "f.Opus"]
+    assert audio_paths(map(Path, [*names, "._a.wav", "a.rttm", "a.txt"])) == [Path(name) for name in names]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names of files are Unicode elsewhere")

@@ -42,11 +42,13 @@ def study(
     from rich.progress import track
 
     from ..files import writing_text
-    from .loading import load_pipeline, to_device
+    from .loading import detects_classes, load_pipeline, to_device
     from .mixtures import find_protocol
 
     base = find_protocol(mixture, registry)
     loaded = to_device(load_pipeline(pipeline), device)
+    if detects_classes(loaded):
+        raise ValueError("a study is of diarization: this pipeline detects classes.")
     grid = list(itertools.product(OVERLAP, SPEAKERS, SNR, LOUDNESS))
     cells = []
     for overlap, speakers, snr, loudness in track(grid, "cells", console=Console(stderr=True), transient=True):

@@ -82,7 +82,7 @@ def run(config: DictConfig, folder: Path) -> float | None:
         callbacks.append(LearningRateMonitor())
     given = {} if task.has_validation else {"limit_val_batches": 0}  # Lightning takes no loader for a mistake
     trainer = _make("trainer", config.trainer, callbacks=callbacks, **given)
-    trainer.fit(model, ckpt_path=_resumed(config.resume, folder, model))
+    trainer.fit(model, ckpt_path=_resumed(config.resume, folder, model, averages=config.average is not None))
     best = next((callback for callback in saved if callback.monitor is not None), None)
     if best is None or best.best_model_score is None:
         return None
@@ -211,8 +211,8 @@ def _blocks(model: nn.Module) -> Iterable[nn.Module]:
             yield child
 
 
-def _resumed(resume: str | None, folder: Path, model: Model) -> str | None:
-    """Checkpoint to go on with: one of such a model."""
+def _resumed(resume: str | None, folder: Path, model: Model, averages: bool) -> str | None:
+    """Checkpoint to go on with: one of such a model, whose weights are averaged as well if those are."""
     path = folder / LAST if resume == "auto" else Path(resume or "")
     if resume in (None, "auto") and not path.is_file():
         return None
@@ -228,4 +228,10 @@ def _resumed(resume: str | None, folder: Path, model: Model) -> str | None:
     if kind != type(model).__name__ or other:
         differs = f"that is a {kind}" if kind != type(model).__name__ else f"{other[0]} differs in shape, or is missing"
         raise ValueError(f"resume: {path} is of another model than this {type(model).__name__}: {differs}.")
+    if "optimizer_states" not in checkpoint:
+        raise ValueError(
+            f"resume: {path} has weights alone: model=Pretrained model.checkpoint={path} goes on from them."
+        )
+    if "current_model_state" in checkpoint and not averages:
+        raise ValueError(f"resume: {path} is of a run that averages weights: give the same average=... as there.")
     return str(path)

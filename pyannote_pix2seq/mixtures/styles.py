@@ -208,7 +208,7 @@ class Conversation:
                     others[np.arange(count) != who] = 1
                 who = int(rng.choice(count, p=others / others.sum()))
                 if rng.random() < overlap:
-                    now -= rng.uniform(0.1, min(self.max_overlap, max(now - start, 0.2)))
+                    now -= rng.uniform(min(0.1, self.max_overlap), min(self.max_overlap, max(now - start, 0.2)))
                 else:
                     now += rng.exponential(pace * self.gap)
             now = max(now, free[who] + 0.05)

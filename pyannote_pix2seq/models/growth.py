@@ -53,10 +53,12 @@ def deeper(model: Pix2Seq, depths: Sequence[int], layers: Sequence[int] = ()) ->
     silent: list[nn.Module] = []
     for before, after in zip(_stages(model.stem), _stages(made.stem), strict=True):
         renamed |= {f"stem.stages.{i}.": f"stem.stages.{j}." for i, j in zip(before, after, strict=False)}
-        blocks = [block for i in after[3:] if isinstance(block := made.stem.stages[i], Residual)]
-        if len(after) < len(before) or len(blocks) < len(after) - 3:
-            raise ValueError(f"a stem of {model.stem.depths} blocks cannot have {depths}: only residual ones grow.")
-        silent += [block.body[-1] for block in blocks[len(before) - 3 :]]
+        if len(after) < len(before):
+            raise ValueError(f"a stem of {model.stem.depths} blocks cannot become one of {list(depths)}.")
+        for block in (made.stem.stages[i] for i in after[len(before) :]):
+            if not isinstance(block, Residual):
+                raise ValueError(f"only residual blocks can be added; this stem has {model.hparams.stem_block} ones.")
+            silent.append(block.body[-1])
     for layer in (layer for i, layer in enumerate(made.layers) if i in layers and isinstance(layer, Layer)):
         silent += [layer.attention.out, layer.feed_forward[-1]]
     for weight in (weight for last in silent for weight in last.parameters()):

@@ -43,7 +43,8 @@ def read_again(state: State, given: SpeakerMemory, settings: Settings) -> State 
             known = known.put(replace(voice, duration=before.duration, last_heard=before.last_heard))
         elif len(voice.clip):
             known = known.put(replace(voice, duration=0.0, last_heard=0))
-    return State(known) if state.labels and len(known) <= settings.most_prompted else None
+    heard = sum(len(voice.clip) > 0 for voice in known.voices)  # others are never prompted
+    return State(known) if state.labels and heard <= settings.most_prompted else None
 
 
 def name_again(state: State, given: SpeakerMemory, blocks: Iterable[np.ndarray], settings: Settings) -> State:
@@ -121,8 +122,10 @@ def ask_again(state: State, settings: Settings) -> tuple[Question, State] | None
         room = settings.vocabulary.num_speakers - len(known) - num_first
         if room > 0:
             prompts = lay_out(clips, known, settings.grid, settings.sample_rate)
-            window = make_window(prompts, question.samples, state, settings, num_first + min(missing, room))
-            asked = question._replace(prompt=prompts, window=window)
+            chunk = state.chunks[candidate.number].chunk
+            samples = question.samples[: (chunk.keep - chunk.start) * step]  # newcomers behind it would not be believed
+            window = make_window(prompts, samples, state, settings, num_first + min(missing, room))
+            asked = question._replace(prompt=prompts, samples=samples, window=window)
             return asked, state._replace(candidates=state.candidates[i:])
     return None
 

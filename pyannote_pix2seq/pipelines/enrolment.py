@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ..audio import Recording, Source, open_audio
-from ..prompts import SHORTEST_CLIP, SpeakerMemory
+from ..prompts import SHORTEST_CLIP, SHORTEST_STRETCH, SpeakerMemory
 
 
 def enrol(
@@ -43,7 +43,7 @@ def enrol(
         if not len(voices[0].clip):
             raise ValueError(
                 f"speaker {name!r}: {voices[0].duration:.2f} s of speech in {recording.name} is too short; "
-                f"at least {SHORTEST_CLIP} s are needed."
+                f"at least {SHORTEST_CLIP} s are needed, in stretches of {SHORTEST_STRETCH} s or more."
             )
         memory = memory.put(replace(voices[0], label=name, last_heard=memory.num_chunks))
     return memory

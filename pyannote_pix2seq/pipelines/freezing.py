@@ -20,7 +20,14 @@ class Freezing(Pipeline):
     """
 
     def freeze(self, params: dict[str, Any]) -> Freezing:
-        """Fix hyper-parameters: they have these values from now on."""
+        """Fix hyper-parameters: they have these values from now on.
+
+        Raises
+        ------
+        ValueError
+            If a value is no number in the range of its hyper-parameter.
+        """
+        self._check(params)
         super().freeze(params)
         return self.instantiate({})
 
@@ -32,11 +39,14 @@ class Freezing(Pipeline):
         ValueError
             If one does not exist, or its value is no number in its range.
         """
+        self._check(params)
+        frozen = self.parameters(frozen=True)
+        super().freeze(frozen)  # again: since it has its value, it is a number
+        return super().instantiate({**frozen, **params})
+
+    def _check(self, params: dict[str, Any]) -> None:
         for name, value in params.items():
             declared = self._parameters.get(name)
             if isinstance(declared, Uniform) and not (_is_number(value) and declared.low <= value <= declared.high):
                 expected = f"expected a number from {declared.low:g} to {declared.high:g}"
                 raise ValueError(f"hyper-parameter {name}: {expected}; got {value!r}.")
-        frozen = self.parameters(frozen=True)
-        super().freeze(frozen)  # again: since it has its value, it is a number
-        return super().instantiate({**frozen, **params})

@@ -35,6 +35,19 @@ def bounds_of(file: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     return options_of(file, {name: given[name] for name in COUNTS if name in given}, COUNTS)
 
 
+class Preloaded(dict):
+    """A file with its waveform; what hooks leave in it, they leave in the user's own file."""
+
+    def __init__(self, own: Mapping, content: Mapping) -> None:
+        super().__init__(content)
+        self.own = own
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        super().__setitem__(key, value)
+        if isinstance(self.own, MutableMapping):
+            self.own[key] = value
+
+
 def prepared(file: Source, preprocessors: Mapping | None, preload: bool) -> Mapping:
     """File as a mapping with its `uri`, its preprocessors, and its waveform where it is to be read beforehand."""
     mapping: Mapping = file if isinstance(file, Mapping) else {"audio": file}
@@ -49,7 +62,7 @@ def prepared(file: Source, preprocessors: Mapping | None, preload: bool) -> Mapp
     if preload:
         waveform = torch.from_numpy(open_audio(mapping).read())[None]
         kept = {key: mapping[key] for key in mapping if key != "channel"}
-        mapping = {**kept, "waveform": waveform, "sample_rate": SAMPLE_RATE}
+        mapping = Preloaded(mapping, {**kept, "waveform": waveform, "sample_rate": SAMPLE_RATE})
     return mapping
 
 

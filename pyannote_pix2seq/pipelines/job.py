@@ -92,7 +92,10 @@ class Job:
 
     @property
     def short(self) -> bool:
-        """Whether all of the file is one chunk, and is read again: what is read once is read as a stream would be."""
+        """Whether the file is no longer than a window, though it may be two chunks behind prompts, and is read again.
+
+        What is read once is read as a stream would be.
+        """
         if len(self._readings) == 1 or not isinstance(self._audio, Recording):
             return False
         return round(self._audio.duration / self.settings.grid.resolution) <= self.settings.longest

@@ -75,7 +75,7 @@ class PromptedSpeakerDiarization(Freezing):
         How much voices count against names when turns are named once more; at 0 names stay.
     newcomer : float
         Added to the log-probability that a turn is by a speaker not heard before: below 0, fewer speakers are found,
-        except in files of one chunk that are read again: each chunk more is one more to take somebody for new.
+        except in files of one window that are read again: each chunk more is one more to take somebody for new.
 
     Usage
     -----

@@ -12,6 +12,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -70,14 +71,14 @@ class Batches:
             if isinstance(came, Exception):
                 raise came
             batch, passes = came, 1
-            kept = {**batch, **{name: batch[name].half() for name in SOUNDS}}
+            kept = {**batch, **{name: batch[name].half() for name in SOUNDS if name in batch}}
             self.num_new += 1
         except queue.Empty:
             index = self.rng.randrange(len(self.pool))
             self.pool[index], self.pool[-1] = self.pool[-1], self.pool[index]
             kept, passes = self.pool.pop()
             passes += 1
-            batch = {**kept, **{name: tilted(kept[name].float()) for name in SOUNDS}}
+            batch = {**kept, **{name: tilted(kept[name].float()) for name in SOUNDS if name in kept}}
         if passes < PASSES and self.num_pooled < MOST:
             self.pool.append((kept, passes))
         return batch
@@ -102,17 +103,25 @@ def save(model: Pix2Seq, path: Path) -> None:
     about = {
         "architecture": {"module": Pix2Seq.__module__, "class": Pix2Seq.__name__},
         "specifications": model.specifications,
-        "versions": {},
+        "versions": {"pyannote.audio": version("pyannote.audio")},
     }
     hyper_parameters = {name: value for name, value in model.hparams.items() if name != "task"}
     with replacing(path) as unfinished:
-        torch.save({"pyannote.audio": about, "hyper_parameters": hyper_parameters, "state_dict": weights}, unfinished)
+        torch.save(
+            {
+                "pyannote.audio": about,
+                "pytorch-lightning_version": version("lightning"),
+                "hyper_parameters": hyper_parameters,
+                "state_dict": weights,
+            },
+            unfinished,
+        )
 
 
 def burst(
     start: Annotated[Path, typer.Argument(help="Checkpoint, or folder of a model, to go on from.")],
     out: Annotated[Path, typer.Argument(help="Folder for last.ckpt, and checkpoints on the way.")],
-    seconds: Annotated[float, typer.Option(help="From the start of this program to its last step.")] = 560.0,
+    seconds: Annotated[float, typer.Option(help="To the last step, once this program is loaded.")] = 560.0,
     lr: Annotated[float, typer.Option(help="Highest learning rate.")] = 8e-4,
     batch_size: Annotated[int, typer.Option(help="Windows in a batch.")] = 128,
     num_solos: Annotated[int, typer.Option(help="Solos beside each window.")] = 2,

@@ -67,6 +67,16 @@ def test_train_resume_export_and_evaluate(here, protocols):
     assert (before, torch.load(run / "last.ckpt", weights_only=False)["global_step"]) == (4, 6)
     assert len(list(run.glob("metrics-*/metrics.csv"))) == 2  # what was logged before is still there
 
+    with pytest.raises(ValueError, match="is of a run that averages weights"):
+        train_with([*MINIATURE, "resume=auto", "trainer.max_steps=8"])
+    weights = torch.load(run / "last.ckpt", weights_only=False)
+    del weights["optimizer_states"], weights["global_step"]
+    torch.save(weights, here / "weights.ckpt")
+    with pytest.raises(ValueError, match="has weights alone; model=Pretrained model.checkpoint="):
+        train_with([*MINIATURE, f"resume={here / 'weights.ckpt'}"])
+    card = (export(here / "weights.ckpt", here / "untold") / "README.md").read_text()
+    assert "trained for" not in card and "windows of" in card
+
     half = {k: w / 2 for k, w in load(export(run / "last.ckpt", here / "once") / "pix2seq").state_dict().items()}
     first = next(path for path in sorted(run.glob("epoch=*.ckpt")))
     mean = load(export(run / "last.ckpt", here / "mean", [first]) / "pix2seq").state_dict()

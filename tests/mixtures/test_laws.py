@@ -168,6 +168,18 @@ def test_however_uneven_the_shares_two_who_never_hold_take_turns(bank, seed, eve
     assert {excerpt.speaker for excerpt in style(np.random.default_rng(seed), bank, 120.0).excerpts} == {0, 1}
 
 
+@given(seeds, st.sampled_from([0.01, 0.05, 0.15]))
+def test_overlaps_may_be_short(bank, seed, longest):
+    made = Conversation(num_speakers=[0, 0, 1], overlap=(1.0, 1.0), max_overlap=longest, backchannel=0.0)(
+        np.random.default_rng(seed), bank, 60.0
+    )
+    ends = {}
+    for excerpt in made.excerpts:
+        others = [end for speaker, end in ends.items() if speaker != excerpt.speaker]
+        assert excerpt.start >= max(others, default=excerpt.start) - (longest + 0.01) * 16000
+        ends[excerpt.speaker] = excerpt.start + made.voices[excerpt.speaker].stretched(excerpt.length, excerpt.pitch)
+
+
 @given(styles, seeds)
 def test_excerpts_stay_in_their_utterance(bank, style, seed):
     made = plan(bank, style, seed)

@@ -136,6 +136,13 @@ def test_help_names_options_that_exist():
         assert set(re.findall(r"--[\w-]+", " ".join(parameter.help or "" for parameter in command.params))) <= options
 
 
+def test_a_study_is_of_diarization(mixture, tmp_path):
+    from pyannote_pix2seq.cli.study import study
+
+    with pytest.raises(ValueError, match="this pipeline detects classes"):
+        study("voice-types", tmp_path / "grid", mixture)
+
+
 def test_study_of_a_pipeline_that_knows_the_answer(mixture, tmp_path, monkeypatch):
     from pyannote_pix2seq.cli import study
 

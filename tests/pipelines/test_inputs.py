@@ -63,10 +63,18 @@ def test_frozen_parameters_count_and_stay():
     assert len(pipeline(file)) == 1 and pipeline.parameters(frozen=True) == fixed
 
 
-def test_hooks_reach_the_file_of_the_user():
+@pytest.mark.parametrize("wrong", [{"speech": 60}, {"faint": "20"}, {"newcomer": float("nan")}])
+def test_what_is_frozen_is_a_number_in_its_range(wrong):
+    (name,) = wrong
+    with pytest.raises(ValueError, match=f"hyper-parameter {name}: expected a number from"):
+        make().freeze(wrong)
+
+
+@pytest.mark.parametrize("preload", [False, True])
+def test_hooks_reach_the_file_of_the_user(preload):
     file = {key: value for key, value in audio(TURNS).items() if key != "uri"}
     with TimingHook() as hook:
-        make()(file, hook=hook)
+        make()(file, hook=hook, preload=preload)
     assert file["uri"] == "waveform" and file["timing"]
 
 

@@ -13,6 +13,7 @@ from pyannote_pix2seq.decoding import search
 from pyannote_pix2seq.diarization import Diarization
 from pyannote_pix2seq.pipelines import PromptedSpeakerDiarization, job
 from pyannote_pix2seq.pipelines.confidence import Calibration
+from pyannote_pix2seq.prompts import SpeakerMemory, Voice
 from pyannote_pix2seq.turns import TimeGrid, Turn, in_order_of_arrival, merge, to_annotation
 from tests.pipelines.oracle import Oracle, conversation, tone
 
@@ -249,6 +250,13 @@ def test_so_it_is_when_all_was_one_chunk(monkeypatch):
     assert found(diarization) == expected(example())
 
 
+def test_known_voices_that_cannot_be_prompted_do_not_keep_files_from_being_read_again(monkeypatch):
+    brief = SpeakerMemory(tuple(Voice(f"brief {i}", []) for i in range(9)))
+    prompted, _ = windows_of(make(readings=1), monkeypatch, memory=brief)
+    again, _ = windows_of(make(readings=2), monkeypatch, memory=brief)
+    assert len(again) > 2 * len(prompted)
+
+
 def test_where_nobody_was_heard_nothing_is_read_again():
     read = []
 
@@ -318,6 +326,13 @@ def test_the_number_of_speakers_is_a_hard_constraint(num_speakers, chunk_duratio
     assert (
         len(make(chunk_duration=chunk_duration, readings=3)(file, num_speakers=num_speakers).labels()) == num_speakers
     )
+
+
+@pytest.mark.parametrize("num_speakers", [3, 4])
+def test_so_it_is_when_chunks_overlap(num_speakers):
+    turns = [Turn(0, 100, 0), Turn(110, 200, 1), *(Turn(t, t + 90, t // 100 % 2) for t in range(210, 1200, 100))]
+    file = audio(in_order_of_arrival(merge(turns))[0])
+    assert len(make(step=0.3)(file, num_speakers=num_speakers).labels()) == num_speakers
 
 
 def test_who_goes_on_across_an_edge_stays_one_when_the_chunk_is_decoded_again():
