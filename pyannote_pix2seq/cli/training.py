@@ -230,7 +230,7 @@ def _resumed(resume: str | None, folder: Path, model: Model, averages: bool) -> 
         raise ValueError(f"resume: {path} is of another model than this {type(model).__name__}: {differs}.")
     if "optimizer_states" not in checkpoint:
         raise ValueError(
-            f"resume: {path} has weights alone: model=Pretrained model.checkpoint={path} goes on from them."
+            f"resume: {path} has weights alone; model=Pretrained model.checkpoint={path} goes on from them."
         )
     if "current_model_state" in checkpoint and not averages:
         raise ValueError(f"resume: {path} is of a run that averages weights: give the same average=... as there.")
