@@ -23,6 +23,9 @@ from .stitching import ChunkTurns, FileTurn, free_label, in_file, labels_of
 def read_again(state: State, given: SpeakerMemory, settings: Settings) -> State | None:
     """State at the start of another reading: who was found is known beforehand, each by their best clip.
 
+    Where more were found than can be prompted together, those who talked most are known, and the others newcomers
+    again.
+
     Parameters
     ----------
     state : State
@@ -34,17 +37,21 @@ def read_again(state: State, given: SpeakerMemory, settings: Settings) -> State 
     Returns
     -------
     state : State or None
-        None when nothing can be gained: nobody was heard, or there are more voices than can be prompted together.
+        None when nothing can be gained, for nobody was heard.
     """
-    known = given
+    known, found = given, []
     for voice in state.memory.voices:
         if voice.label in given.labels:
             before = given[voice.label]
             known = known.put(replace(voice, duration=before.duration, last_heard=before.last_heard))
         elif len(voice.clip):
+            found.append(voice)
+    room = settings.most_prompted - sum(len(voice.clip) > 0 for voice in known.voices)  # others are never prompted
+    taken = set(sorted(found, key=lambda voice: voice.duration, reverse=True)[: max(room, 0)])
+    for voice in found:
+        if voice in taken:
             known = known.put(replace(voice, duration=0.0, last_heard=0))
-    heard = sum(len(voice.clip) > 0 for voice in known.voices)  # others are never prompted
-    return State(known) if state.labels and heard <= settings.most_prompted else None
+    return State(known) if state.labels else None
 
 
 def name_again(state: State, given: SpeakerMemory, blocks: Iterable[np.ndarray], settings: Settings) -> State:

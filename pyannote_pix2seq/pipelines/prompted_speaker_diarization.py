@@ -48,10 +48,10 @@ class PromptedSpeakerDiarization(Freezing):
     beam : int
         Number of sequences kept while a chunk is decoded, which differ in who speaks.
     readings : int
-        How often a file is read: after the first time with everybody known from the start, every second time in chunks
-        that overlap. After each, turns are named once more by all voices together (`regrouping.regroup`); the result is
-        what most readings agree on (`voting.vote`). Streams are read once and keep their first names; nothing is read
-        again where nobody is heard, or more voices than can be prompted together.
+        How often a file is read: after the first time with everybody known from the start (where not all can be
+        prompted together, those who talk most), every second time in chunks that overlap. After each, turns are named
+        once more by all voices together (`regrouping.regroup`); the result is what most readings agree on
+        (`voting.vote`). Streams, and files in which nobody is heard, are read once and keep their first names.
     calibration : mapping, optional
         Parameters of `Calibration`: what `pyannote-pix2seq calibrate` found for this model.
     token : str or bool, optional

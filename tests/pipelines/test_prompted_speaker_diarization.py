@@ -1,5 +1,7 @@
 """Laws of the pipeline, with an oracle for a model."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
@@ -12,7 +14,9 @@ from pyannote.database import ProtocolFile
 from pyannote_pix2seq.decoding import search
 from pyannote_pix2seq.diarization import Diarization
 from pyannote_pix2seq.pipelines import PromptedSpeakerDiarization, job
+from pyannote_pix2seq.pipelines.again import read_again
 from pyannote_pix2seq.pipelines.confidence import Calibration
+from pyannote_pix2seq.pipelines.fold import State
 from pyannote_pix2seq.prompts import SpeakerMemory, Voice
 from pyannote_pix2seq.turns import TimeGrid, Turn, in_order_of_arrival, merge, to_annotation
 from tests.pipelines.oracle import Oracle, conversation, tone
@@ -255,6 +259,19 @@ def test_known_voices_that_cannot_be_prompted_do_not_keep_files_from_being_read_
     prompted, _ = windows_of(make(readings=1), monkeypatch, memory=brief)
     again, _ = windows_of(make(readings=2), monkeypatch, memory=brief)
     assert len(again) > 2 * len(prompted)
+
+
+@given(st.permutations(range(9)), st.integers(0, 6))
+def test_of_more_voices_than_can_be_prompted_those_who_talk_most_are_known_from_the_start(durations, num_given):
+    voices = [Voice(f"{i}", np.ones(RATE), duration=duration) for i, duration in enumerate(durations)]
+    known = SpeakerMemory(tuple(replace(voice, duration=99.0) for voice in voices[:num_given]))
+    state = State(SpeakerMemory(tuple(voices)), labels=("8",))
+    asked = make()._settings()
+    another, room = read_again(state, known, asked), max(asked.most_prompted - num_given, 0)
+    talkative = set(sorted(voices[num_given:], key=lambda voice: -voice.duration)[:room])
+    assert another == State(another.memory)
+    assert another.memory.labels == tuple(v.label for v in voices if v in talkative or v.label in known.labels)
+    assert [voice.duration for voice in another.memory.voices] == [99.0] * num_given + [0.0] * room
 
 
 def test_where_nobody_was_heard_nothing_is_read_again():
