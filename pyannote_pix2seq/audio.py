@@ -21,7 +21,7 @@ SAMPLE_RATE = 16000  # Hz
 READABLE = "WAV, FLAC, OGG, Opus, MP3, AIFF, AU, CAF or W64"
 SUFFIXES = frozenset(".wav .wave .flac .ogg .oga .opus .mp3 .aiff .aif .aifc .au .caf .w64".split())
 
-LARGEST = 1e9  # of samples: the squares of larger ones are no float32 any more
+LARGEST = 100.0  # of samples: beyond are integers that were made floats without being scaled
 MOST_CHANNELS = 64  # more of them than samples: (sample, channel), which would be averaged away
 
 _READ = 1 << 16  # frames decoded at a time: 1.4 s at 44.1 kHz
@@ -84,7 +84,7 @@ def open_audio(source: Source) -> Recording:
     source : path, file object, mapping or (path, Segment)
         A mapping has `audio` (a path, a file object open for reading bytes, or a part of a file) or `waveform`,
         (channel, sample), with `sample_rate`, in Hz; and may have `uri`, and `channel` (from 0) to read one channel
-        instead of the mean of all. `(path, Segment)` is a part of a file, in seconds.
+        instead of the mean of all. `(path, Segment)` is a part of a file, in seconds; its own time starts at 0.
 
     Raises
     ------
@@ -318,6 +318,8 @@ def _check_path(path: Path) -> None:
         raise ValueError(f"{path}: is a folder, not an audio file.")
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such file.")
+    if not path.is_file():
+        raise ValueError(f"{path}: is no regular file, and audio is read more than once: write it to a file first.")
     try:
         with path.open("rb") as file:
             head = file.read(1 << 12)

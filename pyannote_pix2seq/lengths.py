@@ -15,8 +15,9 @@ from .files import bytes_of, size_of
 
 Audio = str | Path | BinaryIO
 
-# in libsndfile's log of a header: more bytes promised than there are
+# in libsndfile's log of a header: more bytes promised than there are, and where something follows that is no chunk
 _CUT = re.compile(r"^ *(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
+_NO_CHUNK = re.compile(r"Unknown chunk marker \(\w+\) at position (\d+)")
 _OPEN_ENDED = 0x7FFFF000  # writers to a pipe put a size at or above this when they cannot know it
 _UNKNOWN = 1 << 62  # frames: at least so many are promised by the sound library when the header does not tell
 
@@ -56,8 +57,13 @@ def check_complete(audio: Audio, name: str, file: soundfile.SoundFile) -> None:
             raise damaged(name, seconds, f"{int(written) - int(there)} bytes are missing")
     if "does not match value from 'ds64' chunk" in file.extra_info:
         raise damaged(name, seconds, "shorter than its header says")
-    if file.format in ("WAV", "WAVEX") and not file.frames and "Unknown chunk marker" in file.extra_info:
-        raise damaged(name, 0.0, "its header was never completed: it says 0 samples")
+    if file.format in ("WAV", "WAVEX") and (behind := _NO_CHUNK.search(file.extra_info)):
+        if not file.frames:
+            raise damaged(name, 0.0, "its header was never completed: it says 0 samples")
+        there = seconds * size_of(audio) / int(behind[1])  # as many bytes a second as before
+        if there > seconds + 0.5:  # less is what some writers leave behind the sound
+            mend = "ffmpeg -ignore_length 1 -i reads it all"
+            raise ValueError(f"{name}: its header tells of {seconds:.2f} s, but there are {there:.2f} s; {mend}.")
     if file.format == "OGG":
         size = size_of(audio)
         tail = bytes_of(audio, max(size - (1 << 17), 0), 1 << 17)  # an Ogg page has at most 65,307 bytes

@@ -184,6 +184,23 @@ def test_a_wav_written_to_a_pipe_has_no_length_and_is_read_whole(tmp_path):
         open_audio(path)
 
 
+def test_a_wav_that_holds_more_than_its_header_tells_is_refused(tmp_path):
+    path = write(tmp_path / "a.wav", tone(SAMPLE_RATE), SAMPLE_RATE)
+    content = bytearray(path.read_bytes())
+    path.write_bytes(content + bytes(range(200)))  # what a writer left behind the sound
+    assert len(open_audio(path).read()) == 2 * SAMPLE_RATE
+    content[40:44] = SAMPLE_RATE.to_bytes(4, "little")  # half a second: a recorder died later, or 4 GiB were passed
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"a.wav: its header tells of 0.50 s, but there are 2.00 s; ffmpeg -ignore_"):
+        open_audio(path)
+
+
+def test_a_pipe_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(ValueError, match=r"pipe.wav: is no regular file, and audio is read more than once"):
+        open_audio(tmp_path / "pipe.wav")
+
+
 def test_a_flac_written_to_a_pipe_has_no_length_and_is_refused(tmp_path):
     path = write(tmp_path / "a.flac", tone(SAMPLE_RATE), SAMPLE_RATE)
     content = bytearray(path.read_bytes())
@@ -277,8 +294,8 @@ def test_the_first_bad_second_is_named(tmp_path, bad):
 
 def test_what_is_far_beyond_full_scale_is_refused():
     samples = np.zeros((1, 16000), np.float32)
-    samples[0, 8000] = -2e9
-    with pytest.raises(ValueError, match=r"call: the sample at 0.500 s is -2e\+09, but full scale is 1"):
+    samples[0, 8000] = -32768  # an integer that was made a float
+    with pytest.raises(ValueError, match=r"call: the sample at 0.500 s is -32768, but full scale is 1"):
         open_audio({"waveform": samples, "sample_rate": 16000, "uri": "call"}).read()
 
 
