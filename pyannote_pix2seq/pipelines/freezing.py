@@ -19,6 +19,10 @@ class Freezing(Pipeline):
     In the stock one a frozen hyper-parameter is no number until all are instantiated, and not frozen after that.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._ranges: dict[str, Uniform] = {}
+
     def freeze(self, params: dict[str, Any]) -> Freezing:
         """Fix hyper-parameters: they have these values from now on.
 
@@ -45,8 +49,10 @@ class Freezing(Pipeline):
         return super().instantiate({**frozen, **params})
 
     def _check(self, params: dict[str, Any]) -> None:
+        # of a frozen one only the value is left
+        self._ranges |= {name: known for name, known in self._parameters.items() if isinstance(known, Uniform)}
         for name, value in params.items():
-            declared = self._parameters.get(name)
-            if isinstance(declared, Uniform) and not (_is_number(value) and declared.low <= value <= declared.high):
+            declared = self._ranges.get(name)
+            if declared is not None and not (_is_number(value) and declared.low <= value <= declared.high):
                 expected = f"expected a number from {declared.low:g} to {declared.high:g}"
                 raise ValueError(f"hyper-parameter {name}: {expected}; got {value!r}.")

@@ -68,6 +68,8 @@ def test_what_is_frozen_is_a_number_in_its_range(wrong):
     (name,) = wrong
     with pytest.raises(ValueError, match=f"hyper-parameter {name}: expected a number from"):
         make().freeze(wrong)
+    with pytest.raises(ValueError, match=f"hyper-parameter {name}: expected a number from"):
+        make().freeze(make().default_parameters()).freeze(wrong)
 
 
 @pytest.mark.parametrize("preload", [False, True])
