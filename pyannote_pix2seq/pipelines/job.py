@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -82,6 +83,9 @@ class Job:
         ]
         bounds = least, settings.max_speakers
         agreed = vote(found, grid.resolution, self._known.labels, *bounds, gap, shortest * grid.resolution)
+        if self.finished and 0 < (num_found := len(agreed.labels())) < least:
+            told = f"{self.uri}: {num_found} speakers were found, though at least {least} were asked for."
+            warnings.warn(told, stacklevel=2)
         agreed.confidence = dict(zip(agreed.confidence, calibration([*agreed.confidence.values()]), strict=True))
         return agreed
 

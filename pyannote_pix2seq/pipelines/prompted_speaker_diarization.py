@@ -155,7 +155,7 @@ class PromptedSpeakerDiarization(Freezing):
         file : path, file object, mapping, or list of these
             See `audio.open_audio`.
         preload : bool
-            Read the whole file before the first chunk.
+            Read the whole file before the first chunk; not those of a list.
         **options
             Those of `apply`, and `progress` for a list.
 
@@ -173,7 +173,7 @@ class PromptedSpeakerDiarization(Freezing):
         if not isinstance(file, list):
             one = self.prepare_one(file, preload)
             return self.apply(one, **options_of(one, options))
-        files = [self.prepare_one(f, preload) for f in file]
+        files = [self.prepare_one(f) for f in file]
         uris = [str(f["uri"]) for f in files]
         if twice := sorted({uri for uri in uris if uris.count(uri) > 1}):
             raise ValueError(f"files of one list need different URIs; more than one is called {', '.join(twice)}.")

@@ -1,5 +1,6 @@
 """Laws of the pipeline, with an oracle for a model."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -343,6 +344,17 @@ def test_the_number_of_speakers_is_a_hard_constraint(num_speakers, chunk_duratio
     assert (
         len(make(chunk_duration=chunk_duration, readings=3)(file, num_speakers=num_speakers).labels()) == num_speakers
     )
+
+
+def test_fewer_speakers_than_asked_for_are_told():
+    file = audio([Turn(10, 90, 0)], num_steps=100)
+    for options in ({"num_speakers": 9}, {"min_speakers": 9}):
+        with pytest.warns(UserWarning, match="call: 5 speakers were found, though at least 9 were asked for"):
+            make()(file, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(make()(file, num_speakers=5).labels()) == 5
+        assert not make()(audio([]), num_speakers=2)  # nobody to count
 
 
 @pytest.mark.parametrize("num_speakers", [2, 3, 5])
