@@ -29,6 +29,13 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def check_writable(folder: Path) -> None:
+    """Make a folder where there is none, and raise an OSError if no file can be written to it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"{folder}: no file can be written to this folder.")
+
+
 def passing(name: str) -> Path:
     """Where a file of this name can be kept until the process ends: a folder of its own."""
     folder = tempfile.mkdtemp()

@@ -32,16 +32,18 @@ def bulk(
     reported, and the others go on.
     """
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
     from rich.table import Table
 
     from ..bulk import bulk as diarized
     from ..bulk import find
+    from ..files import check_writable
 
     options = {"num_speakers": num_speakers, "min_speakers": min_speakers, "max_speakers": max_speakers}
     known = clips(speaker)
     files = find(inputs)
-    into.mkdir(parents=True, exist_ok=True)  # complain before anything slow is done
+    check_writable(into)  # complain before anything slow is done
     loaded = load(pipeline, device)
     console = Console(stderr=True)
     columns = (TextColumn("files"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -61,7 +63,9 @@ def bulk(
                 print(f"error: {one_line(result)}", file=sys.stderr)
             progress.advance(task)
     seconds = time.monotonic() - started
-    table = Table("diarized", "there already", "failed", "audio", "real time", title=str(into), title_justify="left")
+    table = Table(
+        "diarized", "there already", "failed", "audio", "real time", title=escape(str(into)), title_justify="left"
+    )
     numbers = (len(files) - there - failed, there, failed, f"{sum(audio.values()) / 3600:.2f} h")
     table.add_row(*map(str, numbers), f"{sum(audio.values()) / seconds:.0f} x")
     Console().print(table)

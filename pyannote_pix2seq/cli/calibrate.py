@@ -43,7 +43,7 @@ def calibrate(
     calibration = found.fit()
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
     config["pipeline"]["params"]["calibration"] = vars(calibration)
+    show(found, "before")  # before anything is written: what took long is seen though that may fail
+    show(found.under(calibration), f"after: offset {calibration.offset:g}, slope {calibration.slope:g}")
     with writing_text(path) as file:
         file.write(yaml.safe_dump(config, sort_keys=False))
-    show(found, "before")
-    show(found.under(calibration), f"after: offset {calibration.offset:g}, slope {calibration.slope:g}")

@@ -106,7 +106,16 @@ def _check(audio: list[Path], into: Path | None, picture: Path | None) -> list[P
     if twice := [name for name, count in names.items() if count > 1]:
         raise ValueError(f"files need different names; more than one is called {', '.join(twice)}.")
     if into:
-        into.mkdir(parents=True, exist_ok=True)
+        from ..files import check_writable
+
+        check_writable(into)
+        for path in audio:
+            there = into / f"{path.stem}.rttm"
+            if there.exists() and path.parent.samefile(into):
+                raise ValueError(
+                    f"{there}: is there already, beside its recording, as references are: "
+                    "write to another folder, or remove it."
+                )
     return audio
 
 
@@ -120,7 +129,9 @@ def _sample() -> tuple[list[Path], Annotation]:
 
 
 def _hook(progress: Progress, name: str) -> Callable[..., None]:
-    task = progress.add_task(name, total=None)
+    from rich.markup import escape
+
+    task = progress.add_task(escape(name), total=None)
 
     def hook(*_: Any, completed: int, total: int, **__: Any) -> None:
         progress.update(task, completed=completed, total=total)

@@ -183,6 +183,7 @@ def _number(value: Any) -> str:
 
 def _show_diarization(result: Row) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console()
@@ -197,7 +198,7 @@ def _show_diarization(result: Row) -> None:
         speakers = f"{row['found_speakers']} of {row['reference_speakers']}"
         if row["file"] == TOTAL:
             table.add_section()
-        table.add_row(row["file"], *(_number(row[name]) for name in COLUMNS), speakers)
+        table.add_row(escape(row["file"]), *(_number(row[name]) for name in COLUMNS), speakers)
     console.print(table)
     headings = ("talking", "speech, s", "DER", "miss", "false", "conf.", "errors, s")
     talking = Table(*headings, title="by number of people who talk at once, %")

@@ -54,13 +54,13 @@ def study(
     for overlap, speakers, snr, loudness in track(grid, "cells", console=Console(stderr=True), transient=True):
         rates = _error(loaded, _cell(base, overlap, speakers, snr, loudness, files, subset), subset)
         cells.append({"overlap": overlap, "speakers": speakers, "snr": snr, "loudness": loudness, **rates})
+    typer.echo(_table(cells), nl=False)  # before anything is written, which may fail
     result = {"pipeline": pipeline, "mixture": mixture, "subset": subset, "files": files, "cells": cells}
     for suffix, text in ((".json", json.dumps(result, indent=1) + "\n"), (".md", _table(cells))):
         with writing_text(into.with_name(into.name + suffix)) as file:
             file.write(text)
     picture = into.with_name(into.name + ".png")
     _picture(cells, picture)
-    typer.echo(_table(cells), nl=False)
 
 
 def _cell(

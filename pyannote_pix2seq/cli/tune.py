@@ -58,10 +58,10 @@ def tune(
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
     found = {name: best(files, name, index) for index, name in enumerate(loaded.classes())}
     config["params"] = {"thresholds": {name: chosen for name, (chosen, _) in found.items()}}
+    for name, (chosen, score) in found.items():  # before anything is written, which may fail
+        typer.echo(f"{name}: F {score:.1f} % with " + ", ".join(f"{key} {value:g}" for key, value in chosen.items()))
     with writing_text(path) as file:
         file.write(yaml.safe_dump(config, sort_keys=False))
-    for name, (chosen, score) in found.items():
-        typer.echo(f"{name}: F {score:.1f} % with " + ", ".join(f"{key} {value:g}" for key, value in chosen.items()))
 
 
 def best(files: Sequence[Scored], name: str, index: int) -> tuple[dict[str, float], float]:

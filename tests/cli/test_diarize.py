@@ -1,6 +1,7 @@
 """The commands: stdout is RTTM, everything else goes to stderr, a mistake is one line."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,21 @@ def test_into_a_folder(run, call, tmp_path):
     turns = json.loads((tmp_path / "new" / "folder" / "call.json").read_text())["diarization"]
     assert turns[0] == {"start": 0.2, "end": 2.2, "speaker": "SPEAKER_00", "confidence": 1.0}
     assert list(load_rttm(tmp_path / "new" / "folder" / "other call.rttm")) == ["other_call"]
+
+
+def test_references_are_not_written_over(run, call, tmp_path):
+    reference = call.with_suffix(".rttm")
+    reference.write_text("SPEAKER call 1 0.2 2.0 <NA> <NA> Ann <NA> <NA>\n")
+    assert_one_line_error(run("diarize", call, "--into", call.parent), "call.rttm: is there already, beside its rec")
+    assert "Ann" in reference.read_text()
+    for _ in range(2):  # what was made before is
+        assert run("diarize", call, "--into", tmp_path / "made")[0] == 0
+
+
+def test_folders_that_cannot_be_written_to_are_told_before_anything_is_read(run, call, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    for command in ("diarize", "bulk"):
+        assert_one_line_error(run(command, call, "--into", tmp_path / "kept"), "kept: no file can be written to this")
 
 
 def test_numbers_names_and_pictures(run, call, tmp_path):
