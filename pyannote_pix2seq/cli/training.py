@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -166,9 +167,11 @@ def _protocol(config: DictConfig) -> Protocol:
                 "source and mixture describe a protocol of mixtures, such as "
                 f"{mixtures.DATABASE}.SpeakerDiarization.Conversation; got protocol={name}."
             )
-        # a style that has the name of the protocol is meant, unless a mixture says otherwise
-        data = parts["mixture"] or ({"style": own} if own in mixtures.BUILT_IN else {})
-        mixtures.define(own, **data, **({"source": parts["source"]} if parts["source"] else {}))
+        # of a protocol that is known, all stays that is not given
+        known = registry.get_protocol(name).definition if name in set(registry) else None
+        data = {f.name: getattr(known, f.name) for f in fields(known) if f.name != "name"} if known else {}
+        given = {**(parts["mixture"] or {}), **({"source": parts["source"]} if parts["source"] else {})}
+        mixtures.define(own, **{**data, **given})
     if name not in (known := sorted(registry)):
         raise ValueError(f"unknown protocol {name!r}; known protocols: {', '.join(known)} (registry=... adds others).")
     # mixtures know where they are; looking for them would render them all
@@ -228,6 +231,15 @@ def _resumed(resume: str | None, folder: Path, model: Model, averages: bool) -> 
     if kind != type(model).__name__ or other:
         differs = f"that is a {kind}" if kind != type(model).__name__ else f"{other[0]} differs in shape, or is missing"
         raise ValueError(f"resume: {path} is of another model than this {type(model).__name__}: {differs}.")
+    task = model.task
+    task.prepare_data()
+    task.setup()  # some have to see the data first
+    for what in ("classes", "num_voices"):
+        before, now = (
+            getattr(s, what, None) for s in (checkpoint["pyannote.audio"]["specifications"], task.specifications)
+        )
+        if before != now:
+            raise ValueError(f"resume: {path} is of a run with other {what} than this one.")
     if "optimizer_states" not in checkpoint:
         raise ValueError(
             f"resume: {path} has weights alone; model=Pretrained model.checkpoint={path} goes on from them."

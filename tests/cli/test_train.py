@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,10 @@ from pyannote_pix2seq.cli import app, training
 from pyannote_pix2seq.cli.optimization import parameter_groups, warmup_cosine
 from pyannote_pix2seq.cli.train import _entry, _groups, _new_or_last, main, train_with
 from pyannote_pix2seq.export import export
+from pyannote_pix2seq.mixtures.protocol import define
 from pyannote_pix2seq.models.checkpoints import load_checkpoint
 from pyannote_pix2seq.models.weights import load
-from tests.tasks.miniature import TINY, Mixtures, Recordings
+from tests.tasks.miniature import TINY, Mixtures, Recordings, simulator
 
 OTHER = "is of another model than this Pix2Seq:"
 MINIATURE = [
@@ -196,6 +198,22 @@ def test_data_that_the_tasks_of_pyannote_stumble_over_are_told(changed, duration
         train_with([*stock, f"task.duration={duration}", "task.num_workers=0", "trainer=fast_dev_run"])
 
 
+def test_of_a_known_protocol_stays_what_is_not_given(here):
+    style = {"name": "Conversation", "hold": 0.5, "speeds": [1.0]}
+    define("Kept", source={"name": "espeak", "num_speakers": 9}, style=style, effects=["level"], duration=7.0)
+    config = {"protocol": "Pix2Seq.SpeakerDiarization.Kept", "registry": None}
+    before = training._protocol(OmegaConf.create(config)).definition
+    changed = training._protocol(OmegaConf.create({**config, "mixture": {"difficulty": 0.5}})).definition
+    assert changed == replace(before, difficulty=0.5) != before
+    changed = training._protocol(
+        OmegaConf.create({**config, "source": {"name": "espeak", "num_speakers": 8}})
+    ).definition
+    assert changed == replace(before, source={"name": "espeak", "num_speakers": 8}, difficulty=0.5)
+    config["protocol"] = "Pix2Seq.SpeakerDiarization.Artificial"
+    changed = training._protocol(OmegaConf.create({**config, "mixture": {"effects": []}})).definition
+    assert (changed.style["name"], changed.effects) == ("Artificial", [])
+
+
 def test_protocols_that_are_not_there_are_told(here):
     config = {"registry": None, "protocol": "AMI.SpeakerDiarization.nothing", "source": None}
     with pytest.raises(ValueError, match="known protocols: .*Pix2Seq.SpeakerDiarization.Conversation"):
@@ -280,7 +298,7 @@ def test_sets_without_files_are_told(here, monkeypatch):
             train_with(MINIATURE)
 
 
-def test_what_is_no_checkpoint_of_this_model_is_not_resumed(here, protocols):
+def test_what_is_no_checkpoint_of_this_model_is_not_resumed(here, protocols, monkeypatch):
     train_with(MINIATURE)
     (run,) = (here / "Miniature.SpeakerDiarization.Mixtures").iterdir()
     (here / "cut.ckpt").write_bytes((run / "last.ckpt").read_bytes()[:5000])
@@ -299,6 +317,11 @@ def test_what_is_no_checkpoint_of_this_model_is_not_resumed(here, protocols):
     ):
         with pytest.raises(ValueError, match=message):
             train_with([*MINIATURE, f"resume={name}", *changed])
+    crowd = Mixtures()
+    crowd.simulator = lambda subset: simulator(4)
+    monkeypatch.setattr(training, "_protocol", lambda config: crowd)
+    with pytest.raises(ValueError, match="last.ckpt is of a run with other num_voices than this one"):
+        train_with([*MINIATURE, f"resume={run / 'last.ckpt'}"])
 
 
 @pytest.mark.parametrize("kind", ["SequenceDiarization", "VoiceActivityDetection"])
