@@ -100,6 +100,8 @@ def test_learned_bands_are_learned():
 def test_unknown_name_is_refused():
     with pytest.raises(ValueError, match="unknown front-end .mfcc.; known front-ends: .*logmel"):
         front_end("mfcc", SAMPLE_RATE)
+    with pytest.raises(ValueError, match="'learned' has no parameter 'num_mels'; its parameters: num_filters"):
+        front_end("learned", SAMPLE_RATE, num_mels=64)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from .base import FrontEnd
@@ -23,12 +24,15 @@ def front_end(name: str, sample_rate: int, **parameters: Any) -> FrontEnd:
     Raises
     ------
     ValueError
-        If the name is not in the table.
+        If the name is not in the table, or the front-end has no such parameter.
     """
     try:
         kind = FRONT_ENDS[name]
     except KeyError:
         raise ValueError(f"unknown front-end {name!r}; known front-ends: {', '.join(sorted(FRONT_ENDS))}.") from None
+    known = [name for name in inspect.signature(kind).parameters if name != "sample_rate"]
+    if unknown := [parameter for parameter in parameters if parameter not in known]:
+        raise ValueError(f"front-end {name!r} has no parameter {unknown[0]!r}; its parameters: {', '.join(known)}.")
     return kind(sample_rate=sample_rate, **parameters)
 
 
