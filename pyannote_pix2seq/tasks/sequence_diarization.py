@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from pyannote.core import Segment, Timeline
 from pyannote.metrics.diarization import DiarizationErrorRate
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, Dataset, DistributedSampler
+from torch.utils.data import DataLoader, Dataset
 from torchmetrics import Metric
 
 from ..decoding.rules import window_rules
@@ -24,49 +24,13 @@ from ..files import passing, replacing
 from ..models.pix2seq import SequenceSpecifications
 from ..tokens import decode
 from ..turns import TimeGrid, to_annotation
+from .loaders import Consecutive, LazyLoader, drawing
 from .noise_turns import WithNoiseTurns
 from .recordings import read_protocol
 from .targets import Window, activity_loss, collate, sequence_loss, time_distances
 from .windows import Prompting, RecordedWindows, SyntheticWindows
 
 MIN_POSITIONS = 6  # about half a second: less says little about a voice
-
-
-class Consecutive(DistributedSampler):
-    """Consecutive indices, dealt out to the processes of a run in turns: Lightning deals out no further.
-
-    Parameters
-    ----------
-    count : int
-        Indices for each process.
-    first : callable
-        Index to start from, asked when an epoch begins: a run that resumes goes on where it stopped.
-    rank, num_processes : int
-    """
-
-    def __init__(self, count: int, first: Callable[[], int], rank: int = 0, num_processes: int = 1) -> None:
-        self.count, self.first, self.rank, self.num_processes = count, first, rank, num_processes
-
-    def __iter__(self) -> Iterator[int]:
-        first = self.first() + self.rank
-        return iter(range(first, first + self.count * self.num_processes, self.num_processes))
-
-    def __len__(self) -> int:
-        return self.count
-
-    def set_epoch(self, epoch: int) -> None:
-        """Epochs are told apart by where they begin."""
-
-
-class LazyLoader(DataLoader):
-    """A loader that draws nothing before its first batch is asked for.
-
-    Lightning starts to iterate when a scheduler wants to know how long training is, which is before it has restored the
-    step at which a run resumes; workers would begin with windows that were used up.
-    """
-
-    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        yield from super().__iter__()
 
 
 class ErrorRate(Metric):
@@ -215,13 +179,19 @@ class SequenceDiarization(SegmentationTask):
                 "raise the model's together with its num_steps."
             )
         train, resolution = subset == "train", self.model.grid.resolution
-        seed = self.seed if train else self.seed + 1
+        seed = self.seed if train else 0  # runs with different seeds are validated by the same windows
         max_voices = self.model.vocabulary.num_speakers - 1  # one is kept free for a newcomer
         if not self.synthetic:
             grid = TimeGrid(self.duration, round(self.duration / resolution))
             return RecordedWindows(self.prepared_data, subset, grid, self.prompting, max_voices, seed)
+        simulator, most = self.protocol.simulator(subset), self.model.vocabulary.num_speakers
+        if (drawn := simulator.style.max_speakers) > most:
+            raise ValueError(
+                f"{self.protocol.name} puts up to {drawn} speakers in a window, but the model writes {most} at most: "
+                "raise its num_speakers, or give the style fewer."
+            )
         return SyntheticWindows(
-            self.protocol.simulator(subset),
+            simulator,
             self.duration,
             resolution,
             self.prompting,
@@ -231,6 +201,10 @@ class SequenceDiarization(SegmentationTask):
             num_solos=self.num_solos if train else 0,
             max_voices=max_voices,
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For the processes that make windows, which need no trainer."""
+        return {**self.__dict__, "trainer": None}
 
     def _loader(self, subset: str, count: int, first: Callable[[], int]) -> DataLoader:
         distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
@@ -263,8 +237,8 @@ class SequenceDiarization(SegmentationTask):
         num_positions = self.model.num_frames(len(batch[0].waveform))
         made = collate(batch, self.model.vocabulary, num_positions, self.model.steps_per_position)
         self.augmentation.train(mode=stage == "train")
-        with torch.random.fork_rng(devices=[]):  # drawn by what is augmented: the same in any process, and once resumed
-            torch.manual_seed(zlib.crc32(made["waveforms"].numpy().data))
+        # drawn by what is augmented: the same in any process, and once resumed
+        with drawing(zlib.crc32(made["waveforms"].numpy().data)):
             augmented = self.augmentation(samples=made["waveforms"], sample_rate=self.model.hparams.sample_rate)
         return {**made, "waveforms": augmented["samples"]}
 

@@ -25,8 +25,8 @@ from ..files import passing, replacing
 from ..models.devinet import Detection
 from .detection_metrics import UNKNOWN, SegmentErrorRate, class_scores
 from .labels import Pool, read_labels
+from .loaders import LazyLoader
 from .recordings import opened
-from .sequence_diarization import LazyLoader
 
 
 class SpeakerDetection(SegmentationTask):

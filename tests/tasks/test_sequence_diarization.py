@@ -2,9 +2,12 @@
 
 import json
 import os
+import pickle
+import random
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import lightning
@@ -17,12 +20,14 @@ from torch_audiomentations import Gain
 
 from pyannote_pix2seq.cli.callbacks import AveragedWeights, SeedSteps, checkpoints
 from pyannote_pix2seq.cli.optimization import attach, warmup_cosine
+from pyannote_pix2seq.mixtures.styles import Conversation
 from pyannote_pix2seq.models.checkpoints import load_checkpoint, trust
 from pyannote_pix2seq.tasks import SequenceDiarization
+from pyannote_pix2seq.tasks.loaders import Consecutive
 from pyannote_pix2seq.tasks.recordings import read_protocol
-from pyannote_pix2seq.tasks.sequence_diarization import Consecutive, ErrorRate
+from pyannote_pix2seq.tasks.sequence_diarization import ErrorRate
 from pyannote_pix2seq.tokens import decode
-from tests.tasks.miniature import Mixtures, Recordings, tiny
+from tests.tasks.miniature import Mixtures, Recordings, simulator, tiny
 
 SMALL = {"duration": 4.0, "batch_size": 2, "num_workers": 0, "num_batches": 4, "num_validation": 2}
 QUIET = {
@@ -206,17 +211,54 @@ def test_noise_turns_stay_in_windows_that_are_shorter_than_the_models(kind, tmp_
 
 
 def test_augmentation_is_the_same_in_any_process():
-    louder, plain = made(Mixtures(), augmentation=Gain(p=1.0, output_type="dict")), made(Mixtures())
+    class Drawn(Gain):
+        """As transforms of torch-audiomentations that read files do, it draws from Python's numbers too."""
+
+        def randomize_parameters(self, *args, **kwargs):
+            super().randomize_parameters(*args, **kwargs)
+            self.transform_parameters["gain_factors"] *= random.random()
+
+    louder, plain = made(Mixtures(), augmentation=Drawn(p=1.0, output_type="dict")), made(Mixtures())
     for model in (louder, plain):
         model.setup()
     batch = [plain.task.windows("train")[i] for i in range(2)]
     gains = []
     for seed in (0, 1):
         torch.manual_seed(seed)
+        random.seed(seed)
+        state = random.getstate()
         gains.append(louder.task.collate_fn(batch)["waveforms"])
-        assert torch.initial_seed() == seed
+        assert torch.initial_seed() == seed and random.getstate() == state
     assert torch.equal(*gains)
     assert not torch.equal(gains[0], plain.task.collate_fn(batch)["waveforms"])
+
+
+def test_runs_with_different_seeds_are_validated_by_the_same_windows():
+    one, other = made(Mixtures(), seed=3), made(Mixtures(), seed=4)
+    for model in (one, other):
+        model.setup()
+    for subset, same in (("development", True), ("train", False)):
+        first, second = (model.task.windows(subset)[0].waveform for model in (one, other))
+        assert (len(first) == len(second) and (first == second).all()) == same
+
+
+def test_more_speakers_than_the_model_writes_are_told():
+    crowd = Mixtures()
+    crowd.simulator = lambda subset: replace(simulator(5), style=Conversation(num_speakers=[0, 0, 0, 0, 0, 1]))
+    model = made(crowd)
+    model.setup()
+    with pytest.raises(ValueError, match="puts up to 5 speakers in a window, but the model writes 4 at most"):
+        model.task.windows("train")
+
+
+def test_windows_can_be_made_where_processes_start_anew():
+    """Once training has begun, when trainers hold what cannot be handed to another process."""
+    model = made(Mixtures())
+    model.setup()
+    model.task.trainer = (_ for _ in ())
+    batch = [model.task.windows("train")[0]]
+    made_there = pickle.loads(pickle.dumps(model.task.collate_fn))(batch)
+    assert torch.equal(made_there["waveforms"], model.task.collate_fn(batch)["waveforms"])
 
 
 def test_the_error_rate_is_over_all_windows():
