@@ -20,7 +20,7 @@ import torch
 from joblib import Parallel, delayed
 
 from .. import audio
-from . import spectrum, speech_regions
+from . import sound, spectrum, speech_regions
 from .cache import cache_folder
 from .plan import SAMPLE_RATE
 from .sources.base import Utterance
@@ -123,8 +123,8 @@ class Bank:
 
 def _identity(utterances: Sequence[Utterance], min_speech: float) -> str:
     """Of what would be decoded, without reading it: names, sizes and times of the files, and the code that decodes."""
-    identity = sha256(" ".join([str(min_speech), *map(version, ("soundfile", "soxr"))]).encode())
-    for module in (__file__, spectrum.__file__, speech_regions.__file__, audio.__file__):
+    identity = sha256(" ".join([str(min_speech), *map(version, ("numpy", "scipy", "soundfile", "soxr"))]).encode())
+    for module in (__file__, spectrum.__file__, sound.__file__, speech_regions.__file__, audio.__file__):
         identity.update(Path(module).read_bytes())
     for utterance in utterances:
         try:
