@@ -147,6 +147,8 @@ class MixtureProtocol(SpeakerDiarizationProtocol):
 class VoiceTypeProtocol(MixtureProtocol):
     """The same files with two classes, "female" and "male", in place of the voices: for multi-label tasks.
 
+    They are the speakers' own: give the style `speeds: [1.0]`, since a voice at another speed may be of another type.
+
     Raises
     ------
     ValueError
