@@ -43,6 +43,8 @@ class Voice:
         Seconds they have spoken so far.
     last_heard : int
         Number of the chunk in which they last spoke.
+    enrolled : bool
+        Whether somebody said who they are: they are prompted before those who were met by chance.
     """
 
     label: str
@@ -50,6 +52,7 @@ class Voice:
     quality: float = 0.0
     duration: float = 0.0
     last_heard: int = 0
+    enrolled: bool = False
 
     def __post_init__(self) -> None:
         clip = np.array(self.clip, dtype=np.float32)
@@ -106,6 +109,7 @@ class SpeakerMemory:
                     max(other, voice, key=lambda v: v.quality),
                     duration=other.duration + voice.duration,
                     last_heard=max(other.last_heard, voice.last_heard),
+                    enrolled=other.enrolled or voice.enrolled,
                 )
             memory = memory.put(voice)
         return memory
@@ -173,8 +177,8 @@ def prompt(
 ) -> Prompt:
     """Prompt a window with the voices in memory.
 
-    When they are too many, those heard most recently are taken, and among these the most talkative.
-    They keep their order of arrival. They share 40 % of the window, at most `longest` seconds each.
+    When they are too many, those who were enrolled are taken, then those heard most recently, and among these the most
+    talkative. They keep their order of arrival. They share 40 % of the window, at most `longest` seconds each.
 
     Parameters
     ----------
@@ -189,7 +193,7 @@ def prompt(
         Seconds of one voice.
     """
     known = [voice for voice in memory.voices if len(voice.clip)]
-    ranked = sorted(known, key=lambda voice: (voice.last_heard, voice.duration), reverse=True)
+    ranked = sorted(known, key=lambda voice: (voice.enrolled, voice.last_heard, voice.duration), reverse=True)
     taken = set(ranked[: max(min(max_voices, capacity(grid)), 0)])
     voices = [voice for voice in known if voice in taken]
     if not voices:
@@ -282,7 +286,8 @@ def remember(
         if heard.label in memory.labels:
             known = memory[heard.label]
             best = heard if heard.quality > known.quality else known
-            heard = replace(best, duration=known.duration + heard.duration, last_heard=heard.last_heard)
+            duration = known.duration + heard.duration
+            heard = replace(best, duration=duration, last_heard=heard.last_heard, enrolled=known.enrolled)
         memory = memory.put(heard)
     return replace(memory, num_chunks=memory.num_chunks + 1)
 

@@ -45,5 +45,5 @@ def enrol(
                 f"speaker {name!r}: {voices[0].duration:.2f} s of speech in {recording.name} is too short; "
                 f"at least {SHORTEST_CLIP} s are needed, in stretches of {SHORTEST_STRETCH} s or more."
             )
-        memory = memory.put(replace(voices[0], label=name, last_heard=memory.num_chunks))
+        memory = memory.put(replace(voices[0], label=name, last_heard=memory.num_chunks, enrolled=True))
     return memory

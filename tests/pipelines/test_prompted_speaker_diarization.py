@@ -316,6 +316,15 @@ def test_who_cannot_be_recognised_beside_the_others_is_told():
         make(num_speakers=5)(audio([Turn(0, 100, 0)]), speakers=speakers)
 
 
+@pytest.mark.parametrize("readings", [1, 3])
+def test_who_is_enrolled_is_recognised_however_many_others_were_heard_before(readings):
+    speakers = {name: {"waveform": tone(i, 2 * RATE)[None], "sample_rate": RATE} for i, name in enumerate("ABC", 6)}
+    turns = [Turn(600 * i, 600 * i + 200, speaker) for i, speaker in enumerate([0, 1, 2, 3, 4, 8, 7, 6, 8])]
+    diarization = make(readings=readings, chunk_duration=12.0)(audio(turns), speakers=speakers)  # four are prompted
+    assert [label for _, _, label in found(diarization)][-4:] == ["C", "B", "A", "C"]
+    assert all(voice.enrolled == (voice.label in speakers) for voice in diarization.memory.voices)
+
+
 def test_enrolment_names_the_speaker_whose_clip_is_of_no_use(tmp_path):
     def message(clip):
         soundfile.write(tmp_path / "clip.wav", clip, RATE)
