@@ -31,6 +31,10 @@ class Style(Protocol):
     def intonation(self) -> float:
         """Standard deviation of how high it is said beyond that, in semitones."""
 
+    @property
+    def max_speakers(self) -> int:
+        """In one conversation."""
+
     def __call__(self, rng: np.random.Generator, bank: Bank, duration: float) -> Plan: ...
 
 
