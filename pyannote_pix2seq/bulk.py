@@ -91,7 +91,7 @@ def bulk(
         diarized before.
     """
     # not Path.exists, which raises where a name is too long
-    waiting = {name: path for name, path in files.items() if not os.path.exists(_rttm(folder, name))}
+    waiting = {name: path for name, path in files.items() if not os.path.exists(rttm_path(folder, name))}
     yield from ((name, None) for name in files if name not in waiting)
     asked = ({"uri": name, "audio": path} for name, path in waiting.items())
     for file, result in pipeline.apply_batch(asked, **options, return_exceptions=True):
@@ -103,14 +103,14 @@ def bulk(
         yield file["uri"], result
 
 
-def _rttm(folder: Path, name: str) -> Path:
+def rttm_path(folder: Path, name: str) -> Path:
     return folder / f"{name}.rttm"
 
 
 def write(diarization: Diarization, folder: Path, name: str) -> None:
     """Write `name.json` and `name.rttm`, the RTTM last: where it is, all is."""
     serialized = json.dumps(diarization.serialize(), indent=2, ensure_ascii=False)
-    rttm = _rttm(folder, name)
+    rttm = rttm_path(folder, name)
     for path, text in ((rttm.with_name(f"{Path(name).name}.json"), serialized), (rttm, diarization.to_rttm())):
         with writing_text(path) as file:
             file.write(text)

@@ -168,8 +168,8 @@ def _protocol(config: DictConfig) -> Protocol:
                 f"{mixtures.DATABASE}.SpeakerDiarization.Conversation; got protocol={name}."
             )
         # of a protocol that is known, all stays that is not given
-        known = registry.get_protocol(name).definition if name in set(registry) else None
-        data = {f.name: getattr(known, f.name) for f in fields(known) if f.name != "name"} if known else {}
+        before = registry.get_protocol(name).definition if name in set(registry) else None
+        data = {f.name: getattr(before, f.name) for f in fields(before) if f.name != "name"} if before else {}
         given = {**(parts["mixture"] or {}), **({"source": parts["source"]} if parts["source"] else {})}
         mixtures.define(own, **{**data, **given})
     if name not in (known := sorted(registry)):
@@ -231,6 +231,12 @@ def _resumed(resume: str | None, folder: Path, model: Model, averages: bool) -> 
     if kind != type(model).__name__ or other:
         differs = f"that is a {kind}" if kind != type(model).__name__ else f"{other[0]} differs in shape, or is missing"
         raise ValueError(f"resume: {path} is of another model than this {type(model).__name__}: {differs}.")
+    if "optimizer_states" not in checkpoint:
+        raise ValueError(
+            f"resume: {path} has weights alone; model=Pretrained model.checkpoint={path} goes on from them."
+        )
+    if "current_model_state" in checkpoint and not averages:
+        raise ValueError(f"resume: {path} is of a run that averages weights: give the same average=... as there.")
     task = model.task
     task.prepare_data()
     task.setup()  # some have to see the data first
@@ -240,10 +246,4 @@ def _resumed(resume: str | None, folder: Path, model: Model, averages: bool) -> 
         )
         if before != now:
             raise ValueError(f"resume: {path} is of a run with other {what} than this one.")
-    if "optimizer_states" not in checkpoint:
-        raise ValueError(
-            f"resume: {path} has weights alone; model=Pretrained model.checkpoint={path} goes on from them."
-        )
-    if "current_model_state" in checkpoint and not averages:
-        raise ValueError(f"resume: {path} is of a run that averages weights: give the same average=... as there.")
     return str(path)

@@ -30,7 +30,7 @@ def front_end(name: str, sample_rate: int, **parameters: Any) -> FrontEnd:
         kind = FRONT_ENDS[name]
     except KeyError:
         raise ValueError(f"unknown front-end {name!r}; known front-ends: {', '.join(sorted(FRONT_ENDS))}.") from None
-    known = [name for name in inspect.signature(kind).parameters if name != "sample_rate"]
+    known = [parameter for parameter in inspect.signature(kind).parameters if parameter != "sample_rate"]
     if unknown := [parameter for parameter in parameters if parameter not in known]:
         raise ValueError(f"front-end {name!r} has no parameter {unknown[0]!r}; its parameters: {', '.join(known)}.")
     return kind(sample_rate=sample_rate, **parameters)
