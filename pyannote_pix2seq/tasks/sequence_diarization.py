@@ -239,8 +239,10 @@ class SequenceDiarization(SegmentationTask):
         self.augmentation.train(mode=stage == "train")
         # drawn by what is augmented: the same in any process, and once resumed
         with drawing(zlib.crc32(made["waveforms"].numpy().data)):
-            augmented = self.augmentation(samples=made["waveforms"], sample_rate=self.model.hparams.sample_rate)
-        return {**made, "waveforms": augmented["samples"]}
+            for name in [name for name in ("waveforms", "solos") if name in made]:
+                augmented = self.augmentation(samples=made[name], sample_rate=self.model.hparams.sample_rate)
+                made[name] = augmented["samples"]
+        return made
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Losses of a batch (see `collate_fn`), and what else is worth a look."""

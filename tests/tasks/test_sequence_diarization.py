@@ -16,7 +16,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from pyannote.database.protocol import SpeakerDiarizationProtocol
 from torch.utils.data import DistributedSampler
-from torch_audiomentations import Gain
+from torch_audiomentations import Gain, PolarityInversion
 
 from pyannote_pix2seq.cli.callbacks import AveragedWeights, SeedSteps, checkpoints
 from pyannote_pix2seq.cli.optimization import attach, warmup_cosine
@@ -231,6 +231,17 @@ def test_augmentation_is_the_same_in_any_process():
         assert torch.initial_seed() == seed and random.getstate() == state
     assert torch.equal(*gains)
     assert not torch.equal(gains[0], plain.task.collate_fn(batch)["waveforms"])
+
+
+def test_augmentation_is_of_solos_too():
+    batches = []
+    for augmentation in (None, PolarityInversion(p=1.0, output_type="dict")):
+        model = made(Mixtures(), augmentation=augmentation, num_solos=2)
+        model.setup()
+        batches.append(model.task.collate_fn([model.task.windows("train")[i] for i in range(2)]))
+    plain, inverted = batches
+    for name in ("waveforms", "solos"):
+        assert torch.equal(inverted[name], -plain[name]) and plain[name].any()
 
 
 def test_runs_with_different_seeds_are_validated_by_the_same_windows():
