@@ -78,7 +78,7 @@ def detects_classes(pipeline: Pipeline) -> bool:
 
 def in_memory(file: Mapping[str, Any]) -> dict[str, Any]:
     """File as pipelines of pyannote take it where there is no FFmpeg."""
-    waveform = torch.from_numpy(open_audio({"audio": file["audio"]}).read())[None]
+    waveform = torch.from_numpy(open_audio(file).read())[None]
     return {"uri": file["uri"], "waveform": waveform, "sample_rate": SAMPLE_RATE}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from pyannote.core import Annotation, Segment, Timeline
 from pyannote.database import registry
 from yaml import YAMLError
 
-from ..audio import audio_paths, open_audio
+from ..audio import READABLE, audio_paths, open_audio
 from ..files import find_audio, reading_text
 
 SUBSETS = ("train", "development", "test")
@@ -93,7 +94,7 @@ def load_registries(paths: Sequence[Path] | None) -> None:
 
 
 def references(data: str, subset: str, kind: str | None = None) -> list[Mapping[str, Any]]:
-    """Files with `uri`, `audio`, `annotation` and `annotated`.
+    """Files with `uri`, `audio`, `annotation` and `annotated`; and `channel` where a protocol tells one.
 
     Parameters
     ----------
@@ -125,6 +126,8 @@ def references(data: str, subset: str, kind: str | None = None) -> list[Mapping[
         files = [_of_protocol(file) for file in getattr(registry.get_protocol(data), subset)()]
     except NotImplementedError:
         raise ValueError(f"{data} has no {subset} subset.") from None
+    except (KeyError, TypeError) as error:  # of pyannote.database: a file that a table leaves out, or no known table
+        raise ValueError(f"{data}: its {subset} subset cannot be read: {error}") from error
     if not files:
         raise ValueError(f"the {subset} subset of {data} is empty.")
     return files
@@ -135,7 +138,8 @@ def _of_protocol(file: Mapping[str, Any]) -> Mapping[str, Any]:
         raise ValueError(f"{file['uri']}: the protocol has no annotation of this file.")
     audio = find_audio(file)
     annotated = _whole(audio) if file.get("annotated") is None else file["annotated"]
-    return {"uri": file["uri"], "audio": audio, "annotation": file["annotation"], "annotated": annotated}
+    channel = {} if file.get("channel") is None else {"channel": file["channel"]}
+    return {"uri": file["uri"], "audio": audio, **channel, "annotation": file["annotation"], "annotated": annotated}
 
 
 def _whole(audio: Any) -> Timeline:
@@ -157,20 +161,30 @@ def _of_folder(folder: Path, kind: str | None) -> list[Mapping[str, Any]]:
         if not rttm.is_file():
             raise ValueError(f"{path}: its reference {rttm.name} is not beside it.")
         uem = path.with_suffix(".uem")
-        annotated = _only(read_uem(uem), uem) or Timeline() if uem.is_file() else _whole(path)
-        files.append(
-            {
-                "uri": path.stem,
-                "audio": path,
-                "annotation": _only(read_rttm(rttm), rttm) or Annotation(uri=path.stem),
-                "annotated": annotated,
-            }
-        )
+        annotation = _only(read_rttm(rttm), rttm) or Annotation(uri=path.stem)
+        if uem.is_file():
+            annotated = _only(read_uem(uem), uem) or Timeline()
+            annotation = annotation.crop(annotated)  # as protocols of pyannote.database do
+        else:
+            annotated = _whole(path)
+        files.append({"uri": path.stem, "audio": path, "annotation": annotation, "annotated": annotated})
     uris = [file["uri"] for file in files]
     if twice := sorted({uri for uri in uris if uris.count(uri) > 1}):
         raise ValueError(f"{folder}: more than one file is called {', '.join(twice)}; names must differ.")
     if kind is not None and not used:
         raise ValueError(f"{folder}: there is no reference that ends in .{kind}.rttm.")
+    names = {path.with_suffix("") for path in audio}
+    alone = [
+        path
+        for path in sorted(folder.rglob("[!.]*.rttm"))
+        if names.isdisjoint({path.with_suffix(""), path.with_suffix("").with_suffix("")})
+    ]
+    if alone:
+        warnings.warn(
+            f"{folder}: left out, since no recording lies beside them that can be read as {READABLE}: "
+            f"{len(alone)} references, such as {alone[0].name}.",
+            stacklevel=2,
+        )
     return files
 
 

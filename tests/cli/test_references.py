@@ -3,6 +3,8 @@ import pytest
 import soundfile
 from pyannote.core import Annotation, Segment
 
+from pyannote_pix2seq.cli.evaluate import diarized
+from pyannote_pix2seq.cli.loading import in_memory
 from pyannote_pix2seq.cli.references import load_registries, read_rttm, references
 from pyannote_pix2seq.cli.scores import score_diarization
 
@@ -34,6 +36,18 @@ def test_a_kind_of_reference_wins_where_it_exists(folder):
     assert one["annotation"].labels() == ["loose"] and two["annotation"].labels() == ["tight"]
 
 
+def test_a_reference_without_its_recording_is_told(folder):
+    (folder / "two" / "three.only_words.rttm").write_text("")
+    with pytest.warns(UserWarning, match=r"no recording .* 1 references, such as three.only_words.rttm"):
+        assert len(references(str(folder), "test", "only_words")) == 2
+
+
+def test_who_talks_where_nothing_is_annotated_is_not_counted(folder):
+    with (folder / "two" / "two.rttm").open("a") as file:
+        file.write("SPEAKER two 1 1.5 0.4 <NA> <NA> late <NA> <NA>\n")
+    assert references(str(folder), "test")[1]["annotation"].labels() == ["loose"]
+
+
 def test_an_empty_reference_is_silence(folder):
     (folder / "one" / "one.rttm").write_text("")
     assert not references(str(folder), "test")[0]["annotation"]
@@ -60,11 +74,11 @@ def test_what_is_no_reference_is_not_taken_for_silence(folder, name, text, messa
 @pytest.mark.parametrize("uri", ["<NA>", "NA", "None", "1"])
 def test_files_may_have_any_name(folder, uri):
     turn = Annotation(uri=None if uri == "<NA>" else uri)  # which pyannote writes as <NA>
-    turn[Segment(0.5, 1.5)] = "NA"
+    turn[Segment(0.5, 1.0)] = "NA"
     (folder / "one" / "one.rttm").write_text(turn.to_rttm())
     (folder / "one" / "one.uem").write_text(f"{uri} 1 0.0 1.25\n")
     one = references(str(folder), "test")[0]
-    assert list(one["annotation"].itertracks(yield_label=True)) == [(Segment(0.5, 1.5), 0, "NA")]
+    assert list(one["annotation"].itertracks(yield_label=True)) == [(Segment(0.5, 1.0), 0, "NA")]
     assert list(one["annotated"]) == [Segment(0.0, 1.25)]
 
 
@@ -148,6 +162,41 @@ def test_a_protocol_that_does_not_say_where_its_audio_is(folder):
     load_registries([folder / "database.yml"])
     with pytest.raises(ValueError, match=r"one: .* add `Databases: {Lost: path/to/{uri}.wav}` to its database.yml"):
         references("Lost.Segmentation.Here", "test")
+
+
+def test_a_protocol_whose_tables_cannot_be_read_is_told(folder):
+    (folder / "test.lst").write_text("one\n")
+    (folder / "test.turns").write_text("")
+    (folder / "database.yml").write_text(
+        "Databases: {Odd: one/one.wav}\n"
+        "Protocols: {Odd: {Segmentation: {Here: {test: {uri: test.lst, annotation: test.turns}}}}}\n"
+    )
+    load_registries([folder / "database.yml"])
+    with pytest.raises(ValueError, match=r"Odd.Segmentation.Here: its test subset cannot be read: .*turns"):
+        references("Odd.Segmentation.Here", "test")
+
+
+def test_a_protocol_may_tell_the_channel(folder):
+    samples = np.stack([np.zeros(32000), np.full(32000, 0.5)], 1)
+    soundfile.write(folder / "one" / "one.wav", samples, 16000, "FLOAT")
+    (folder / "test.lst").write_text("one\n")
+    (folder / "test.rttm").write_text("SPEAKER one 1 0.5 1.0 <NA> <NA> told <NA> <NA>\n")
+    (folder / "database.yml").write_text(
+        "Databases: {Stereo: one/one.wav}\n"
+        "Protocols: {Stereo: {Segmentation: {Here: {test: "
+        "{uri: test.lst, annotation: test.rttm, channel: 1}}}}}\n"
+    )
+    load_registries([folder / "database.yml"])
+    files = references("Stereo.Segmentation.Here", "test")
+    assert (in_memory(files[0])["waveform"] == 0.5).all()
+    heard = []
+
+    def pipeline(file, **options):
+        heard.append(file["waveform"])
+        return Annotation()
+
+    diarized(pipeline, files, "auto")
+    assert (heard[0] == 0.5).all()
 
 
 def test_a_registry_that_cannot_be_read_is_told(tmp_path):
