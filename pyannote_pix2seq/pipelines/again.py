@@ -89,14 +89,18 @@ def name_again(state: State, given: SpeakerMemory, blocks: Iterable[np.ndarray],
 
 
 def _names(groups: Sequence[int], turns: Sequence[FileTurn], given: Collection[str]) -> dict[int, str]:
-    """What groups are called: given labels by who shares most steps with them, new ones in order of arrival."""
+    """What groups are called: given labels by who shares most steps with them, new ones in order of arrival.
+
+    All labels compete, so that a turn that was wrongly given to somebody does not take their name along.
+    """
     shared: Counter[tuple[int, str]] = Counter()
     for group, turn in zip(groups, turns, strict=True):
         shared[group, turn.label] += turn.end - turn.start
     names: dict[int, str] = {}
     for (group, label), _ in shared.most_common():
-        if label in given and group not in names and label not in names.values():
+        if group not in names and label not in names.values():
             names[group] = label
+    names = {group: label for group, label in names.items() if label in given}
     for _, group in sorted(zip(turns, groups, strict=True)):
         if group not in names:
             names[group] = free_label({*given, *names.values()})

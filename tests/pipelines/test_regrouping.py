@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyannote_pix2seq.pipelines import PromptedSpeakerDiarization
+from pyannote_pix2seq.pipelines.again import _names
 from pyannote_pix2seq.pipelines.regrouping import Sound, _Grouping, sounds
 from pyannote_pix2seq.pipelines.regrouping import regroup as _regroup
+from pyannote_pix2seq.pipelines.stitching import FileTurn
 from pyannote_pix2seq.turns import Turn
 from tests.pipelines.oracle import Oracle
 from tests.pipelines.test_prompted_speaker_diarization import audio, expected, found
@@ -153,6 +155,16 @@ def test_everybody_is_found_by_a_model_that_hears_voices_and_names_them_all_alik
     clips = {voice.label: {turn.speaker for turn in hear(voice.clip)} for voice in diarization.memory.voices}
     assert clips == {f"SPEAKER_{i:02d}": {0} for i in range(3)} and len(clips) == 3
     assert len(diarize(3, max_speakers=1).labels()) == 1
+
+
+@pytest.mark.parametrize("hers", [[], [(2000, 2100)]])
+def test_a_turn_that_was_wrongly_given_to_somebody_does_not_take_their_name_along(hers):
+    stranger = [(0, 500), (500, 1000), (1150, 2000), (2100, 3000)]
+    turns = [FileTurn(*span, "SPEAKER_00", 1.0) for span in stranger]
+    turns += [FileTurn(1000, 1150, "Alice", 1.0), *(FileTurn(*span, "Alice", 1.0) for span in hers)]
+    groups = [0] * 5 + [1] * len(hers)
+    names = _names(groups, turns, {"Alice"})
+    assert names == {0: "SPEAKER_00"} | ({1: "Alice"} if hers else {})
 
 
 def test_known_voices_keep_their_names():
