@@ -205,6 +205,11 @@ def _open_part(source: tuple, more: Mapping[str, Any] | None = None) -> Recordin
         raise ValueError(f"a part of a file is (path, Segment(start, end)); got {source!r}.")
     path, segment = source
     whole = open_audio({**more, "audio": path} if more else path)
+    if whole.num_samples and (segment.start >= whole.duration or segment.end <= 0):
+        raise ValueError(
+            f"{whole.name}: there is nothing from {segment.start:g} to {segment.end:g} s; it lasts "
+            f"{whole.duration:.2f} s."
+        )
     start, end = (round(min(max(t * SAMPLE_RATE, 0), whole.num_samples)) for t in segment)
 
     def native() -> Iterator[np.ndarray]:
@@ -280,6 +285,8 @@ def _open_file(source: Mapping[str, Any]) -> Recording:
 
 
 def _check_samples(samples: np.ndarray, what: str) -> None:
+    if not samples.shape[0]:
+        raise ValueError(f"{what} has no channels; got shape {samples.shape}.")
     if samples.shape[0] > max(samples.shape[1], MOST_CHANNELS):
         raise ValueError(f"{what} must be (channel, sample), not the other way round; got shape {samples.shape}.")
     if not np.issubdtype(samples.dtype, np.floating):

@@ -160,6 +160,20 @@ def test_a_part_may_be_open_ended(tmp_path):
     np.testing.assert_array_equal(rest, open_audio(path).read()[SAMPLE_RATE // 2 :])
 
 
+@pytest.mark.parametrize("span", [(2.0, 3.0), (100.0, 200.0), (-2.0, 0.0)])
+def test_a_part_outside_of_its_file_is_told(tmp_path, span):
+    path = write(tmp_path / "a.wav", tone(SAMPLE_RATE), SAMPLE_RATE)
+    with pytest.raises(ValueError, match=r"a.wav: there is nothing from .* s; it lasts 2.00 s"):
+        open_audio((path, Segment(*span)))
+    write(path, np.zeros(0), SAMPLE_RATE)
+    assert open_audio((path, Segment(*span))).num_samples == 0  # nobody speaks in it anyway
+
+
+def test_a_waveform_needs_a_channel():
+    with pytest.raises(ValueError, match=r"'waveform' has no channels; got shape \(0, 100\)"):
+        open_audio({"waveform": np.zeros((0, 100)), "sample_rate": SAMPLE_RATE})
+
+
 @pytest.mark.parametrize("suffix", list(FORMATS))
 def test_truncated_files_are_refused(tmp_path, suffix):
     noise = np.random.default_rng(0).standard_normal(SAMPLE_RATE * 20).astype(np.float32) * 0.1
