@@ -10,6 +10,7 @@ import torch
 import yaml
 from pyannote.audio import Model, Pipeline
 from pyannote.audio import pipelines as stock
+from pyannote.audio.utils.dependencies import MissingDependency, WrongDependencyVersion
 
 from .. import pretrained
 from ..audio import SAMPLE_RATE, open_audio
@@ -47,7 +48,7 @@ def load_pipeline(source: str) -> Pipeline:
     _check_config(config)
     try:
         return Pipeline.from_pretrained(path)
-    except (AttributeError, ImportError, KeyError, TypeError) as error:
+    except (AttributeError, ImportError, KeyError, TypeError, MissingDependency, WrongDependencyVersion) as error:
         raise ValueError(f"{config}: {type(error).__name__}: {error}.") from error
 
 
