@@ -14,6 +14,8 @@ from .diarization import Diarization
 from .files import reading_text, writing_text
 from .pipelines import PromptedSpeakerDiarization
 
+THERE = "is there already, beside its recording: write to another folder, or remove it."
+
 
 def find(inputs: Iterable[str | Path]) -> dict[str, Path]:
     """Audio files by name.
@@ -93,6 +95,10 @@ def bulk(
     # not Path.exists, which raises where a name is too long
     waiting = {name: path for name, path in files.items() if not os.path.exists(rttm_path(folder, name))}
     yield from ((name, None) for name in files if name not in waiting)
+    for name, path in list(waiting.items()):
+        if there := own(path, folder, name):
+            del waiting[name]
+            yield name, FileExistsError(f"{there}: {THERE}")
     asked = ({"uri": name, "audio": path} for name, path in waiting.items())
     for file, result in pipeline.apply_batch(asked, **options, return_exceptions=True):
         if isinstance(result, Diarization):
@@ -107,10 +113,21 @@ def rttm_path(folder: Path, name: str) -> Path:
     return folder / f"{name}.rttm"
 
 
+def json_path(folder: Path, name: str) -> Path:
+    return folder / f"{name}.json"
+
+
+def own(audio: Path, folder: Path, name: str) -> Path | None:
+    """What is beside a recording already, where its diarization would be written: a reference, or a transcript."""
+    for path in (rttm_path(folder, name), json_path(folder, name)):
+        if os.path.exists(path) and os.path.realpath(audio.parent) == os.path.realpath(path.parent):
+            return path
+    return None
+
+
 def write(diarization: Diarization, folder: Path, name: str) -> None:
     """Write `name.json` and `name.rttm`, the RTTM last: where it is, all is."""
     serialized = json.dumps(diarization.serialize(), indent=2, ensure_ascii=False)
-    rttm = rttm_path(folder, name)
-    for path, text in ((rttm.with_name(f"{Path(name).name}.json"), serialized), (rttm, diarization.to_rttm())):
+    for path, text in ((json_path(folder, name), serialized), (rttm_path(folder, name), diarization.to_rttm())):
         with writing_text(path) as file:
             file.write(text)

@@ -106,17 +106,13 @@ def _check(audio: list[Path], into: Path | None, picture: Path | None) -> list[P
     if twice := [name for name, count in names.items() if count > 1]:
         raise ValueError(f"files need different names; more than one is called {', '.join(twice)}.")
     if into:
-        from ..bulk import rttm_path
+        from ..bulk import THERE, own
         from ..files import check_writable
 
         check_writable(into)
         for path in audio:
-            there = rttm_path(into, path.stem)
-            if there.exists() and path.parent.samefile(into):
-                raise ValueError(
-                    f"{there}: is there already, beside its recording, as references are: "
-                    "write to another folder, or remove it."
-                )
+            if there := own(path, into, path.stem):
+                raise ValueError(f"{there}: {THERE}")
     return audio
 
 

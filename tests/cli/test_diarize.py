@@ -42,11 +42,15 @@ def test_into_a_folder(run, call, tmp_path):
     assert list(load_rttm(tmp_path / "new" / "folder" / "other call.rttm")) == ["other_call"]
 
 
-def test_references_are_not_written_over(run, call, tmp_path):
-    reference = call.with_suffix(".rttm")
-    reference.write_text("SPEAKER call 1 0.2 2.0 <NA> <NA> Ann <NA> <NA>\n")
-    assert_one_line_error(run("diarize", call, "--into", call.parent), "call.rttm: is there already, beside its rec")
-    assert "Ann" in reference.read_text()
+@pytest.mark.parametrize("suffix", [".rttm", ".json"])
+def test_references_and_transcripts_are_not_written_over(run, call, tmp_path, suffix):
+    own = call.with_suffix(suffix)
+    own.write_text("SPEAKER call 1 0.2 2.0 <NA> <NA> Ann <NA> <NA>\n")
+    message = f"call{suffix}: is there already, beside its rec"
+    assert_one_line_error(run("diarize", call, "--into", call.parent), message)
+    code, _, err = run("bulk", call.parent, "--into", call.parent)
+    assert (code, message in err) == ((0, False) if suffix == ".rttm" else (1, True))  # the former is done
+    assert "Ann" in own.read_text()
     for _ in range(2):  # what was made before is
         assert run("diarize", call, "--into", tmp_path / "made")[0] == 0
 
@@ -181,6 +185,8 @@ os.write(2, b"afterwards")
         ("- pipeline", "config.yaml: needs `pipeline:`"),
         ("pipeline: {params: {}}", "config.yaml: needs `pipeline:`"),
         ("pipeline: {name: pyannote_pix2seq.pipelines.Nothing}", "config.yaml: "),
+        ("dependencies: {numpy: 99.0.0}\npipeline: {name: a.B}", "config.yaml: WrongDependencyVersion: "),
+        ("dependencies: {no_such_package: 1.0.0}\npipeline: {name: a.B}", "config.yaml: MissingDependency: "),
         ("pipeline: {name: tests.pipelines.oracle.OraclePipeline}\nparams: {speech: high}", "hyper-parameter speech"),
     ],
 )
