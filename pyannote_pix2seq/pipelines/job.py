@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from pyannote.audio.utils.reproducibility import fix_reproducibility
 
 from ..audio import Recording
 from ..decoding.search import Choose, Decoded, search
@@ -83,11 +84,16 @@ class Job:
         ]
         bounds = least, settings.max_speakers
         agreed = vote(found, grid.resolution, self._known.labels, *bounds, gap, shortest * grid.resolution)
-        if self.finished and 0 < (num_found := len(agreed.labels())) < least:
-            told = f"{self.uri}: {num_found} speakers were found, though at least {least} were asked for."
-            warnings.warn(told, stacklevel=2)
+        if self.finished:
+            self.tell_missing(agreed)
         agreed.confidence = dict(zip(agreed.confidence, calibration([*agreed.confidence.values()]), strict=True))
         return agreed
+
+    def tell_missing(self, found: Diarization) -> None:
+        """Warn when there are fewer speakers in the end than were asked for."""
+        if 0 < (num_found := len(found.labels())) < (least := self.settings.min_speakers):
+            told = f"{self.uri}: {num_found} speakers were found, though at least {least} were asked for."
+            warnings.warn(told, stacklevel=3)
 
     @property
     def duration(self) -> float:
@@ -160,6 +166,7 @@ class Job:
 
 def advance(jobs: Sequence[Job], model: Any, choice: Callable[[Sequence[Job]], Choose]) -> None:
     """One more chunk of each; windows of equal length are decoded together, as `choice` says for their jobs."""
+    fix_reproducibility(model.device)  # as pyannote's pipelines do: no TF32
     asked = [(job, question) for job in jobs if (question := job.ask()) is not None]
     windows = [(job, question.window) for job, question in asked if question.window is not None]
     decoded: dict[int, Decoded] = {}

@@ -54,17 +54,15 @@ class PromptedSpeakerDiarization(Freezing):
         (`voting.vote`). Streams, and files in which nobody is heard, are read once and keep their first names.
     calibration : mapping, optional
         Parameters of `Calibration`: what `pyannote-pix2seq calibrate` found for this model.
-    token : str or bool, optional
-        Token of the Hugging Face hub, for models that are there.
-    cache_dir : Path or str, optional
-        Where downloads are kept.
+    token, cache_dir
+        See `Model.from_pretrained`.
 
     Hyper-parameters
     ----------------
     min_duration_on : float
-        Shorter turns are not written, in seconds.
+        Shorter turns are not written, in seconds; nor those under 0.1 s that the vote of several readings makes.
     min_duration_off : float
-        Shorter gaps within the speech of one speaker are filled, in seconds.
+        Shorter gaps within the speech of one speaker are filled, in seconds, as are those of the vote under 0.1 s.
     prompt_duration : float
         Longest prompt of one voice, in seconds.
     speech : float
@@ -298,7 +296,8 @@ class PromptedSpeakerDiarization(Freezing):
         while not job.finished:
             self._advance([job])
             if not job.finished or not job.state.chunks:
-                yield job.result(self.min_duration_off, self.calibration)
+                yield (latest := job.result(self.min_duration_off, self.calibration))
+        job.tell_missing(latest)
 
     def _advance(self, jobs: list[Job]) -> None:
         def choice(together: Sequence[Job]) -> Weighed:

@@ -61,9 +61,9 @@ def vote(
     max_speakers : int or None
         Bounds that each of them keeps.
     gap : float
-        Gaps in the speech of one label of at most that many seconds are filled.
+        Gaps in the speech of one label of at most that many seconds are filled; of a `SPLINTER` at least.
     shortest : float
-        Shorter turns are left out, in seconds.
+        Shorter turns are left out, in seconds; those under a `SPLINTER` always.
 
     Returns
     -------

@@ -360,6 +360,8 @@ def test_fewer_speakers_than_asked_for_are_told():
     for options in ({"num_speakers": 9}, {"min_speakers": 9}):
         with pytest.warns(UserWarning, match="call: 5 speakers were found, though at least 9 were asked for"):
             make()(file, **options)
+        with pytest.warns(UserWarning, match="stream: 5 speakers were found, though at least 9 were asked for"):
+            list(make().stream([file["waveform"][0].numpy()], **options))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(make()(file, num_speakers=5).labels()) == 5
