@@ -43,7 +43,7 @@ def attend(frames: Tensor, attention: Tensor) -> Tensor:
     ----------
     frames : (batch, frame, class)
     attention : (batch, frame, class)
-        Not negative.
+        Not negative; that of a `DeviNet` sums to one over the classes of each frame, as in the paper's code.
 
     Returns
     -------
@@ -228,7 +228,7 @@ class DeviNet(Shippable):
         detections = self.activation(self.classifier(hidden).float())
         if not self.hparams.attention:
             return Detection(detections)
-        attention = torch.softmax(self.attention(hidden), dim=1)
+        attention = torch.softmax(self.attention(hidden), dim=-1)
         return Detection(detections, attention, attend(detections, attention))
 
     def forward(self, waveforms: Tensor) -> Tensor:
