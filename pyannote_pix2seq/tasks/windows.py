@@ -147,6 +147,7 @@ class RecordedWindows(Dataset):
     """Windows of recorded conversations; they may start in the middle of a turn.
 
     Prompts are cut out of another part of the same file. What is behind the end of an annotated region is silence.
+    Where more people talk than the model writes, another window is drawn.
 
     Parameters
     ----------
@@ -157,11 +158,12 @@ class RecordedWindows(Dataset):
         Of a window, prompts included.
     prompting : Prompting
     max_voices : int
-        Most voices to prompt.
+        Most voices to prompt; one more may be in a window.
     seed : int
     """
 
     SHORTEST_HISTORY = 1.0  # seconds: with less, nobody could be prompted
+    MOST_TRIES = 100
 
     def __init__(
         self,
@@ -184,18 +186,29 @@ class RecordedWindows(Dataset):
 
     def __getitem__(self, index: int) -> Window:
         rng = np.random.default_rng((self.seed, index))
-        drawn = np.searchsorted(self.until, rng.random(), side="right")
-        file, first, last = self.regions[min(drawn, len(self.regions) - 1)].tolist()
-        start = rng.uniform(first, max(last - self.grid.duration, first))
-        end = min(start + self.grid.duration, last)
+        for _ in range(self.MOST_TRIES):
+            drawn = np.searchsorted(self.until, rng.random(), side="right")
+            file, first, last = self.regions[min(drawn, len(self.regions) - 1)].tolist()
+            start = rng.uniform(first, max(last - self.grid.duration, first))
+            end = min(start + self.grid.duration, last)
+            room = self.max_voices + 1 - len({turn.speaker for turn in self.turns(file, start, end)})
+            if room >= 0:
+                break
+        else:
+            raise ValueError(
+                f"{self.prepared['audio'][file]}: more than {self.max_voices + 1} people talk within "
+                f"{self.grid.duration:g} s, which is more than the model writes: raise its num_speakers, or lower the "
+                "task's duration."
+            )
         made = lay_out([], [], self.grid, SAMPLE_RATE)
         known: list[int] = []
-        if rng.random() < self.prompting.probability:
+        # who is prompted need not talk in the window
+        if rng.random() < self.prompting.probability and (most := min(self.max_voices, room)):
             past = self.past(rng, (first, last), (start, end))
             if past is not None:
                 steps = int((past[1] - past[0]) / self.grid.resolution)
                 waveform, turns = self.cut(file, past[0], past[0] + steps * self.grid.resolution)
-                made, known = self.prompting(rng, waveform, turns, steps, self.grid, self.max_voices)
+                made, known = self.prompting(rng, waveform, turns, steps, self.grid, most)
         waveform, turns = self.cut(file, start, end)
         return assemble(made, known, waveform, turns, self.grid, self.prepared["voices"].tolist())
 
@@ -215,7 +228,11 @@ class RecordedWindows(Dataset):
         return first, first + history
 
     def cut(self, file: int, start: float, end: float) -> tuple[np.ndarray, list[Turn]]:
-        """Part of a file, and its turns in steps from there; speakers have their numbers over all files."""
+        """Part of a file, and its turns."""
+        return read_part(str(self.prepared["audio"][file]), start, end), self.turns(file, start, end)
+
+    def turns(self, file: int, start: float, end: float) -> list[Turn]:
+        """Turns of a part of a file, in steps from its start; speakers have their numbers over all files."""
         low, high = np.searchsorted(self.prepared["spoken"]["file"], [file, file + 1])
         spoken = self.prepared["spoken"][low:high]
         spoken = spoken[(spoken["start"] < end) & (spoken["end"] > start)]
@@ -224,8 +241,7 @@ class RecordedWindows(Dataset):
             Turn(round((s - start) / self.grid.resolution), round((e - start) / self.grid.resolution), speaker)
             for _, s, e, speaker in spoken.tolist()
         ]
-        waveform = read_part(str(self.prepared["audio"][file]), start, end)
-        return waveform, merge(clip(turns, 0, steps))
+        return merge(clip(turns, 0, steps))
 
 
 def assemble(

@@ -101,6 +101,19 @@ def test_short_recordings_are_padded(prepared):
     assert all(turn.end <= 100 for turn in padded[0].turns)
 
 
+def test_windows_have_no_more_people_than_the_model_writes(prepared):
+    crowded = {**prepared, "spoken": prepared["spoken"].copy(), "voices": np.full(9, -1)}
+    late = crowded["spoken"]["start"] >= 10
+    crowded["spoken"]["speaker"][late] = np.arange(late.sum()) % 9
+    windows = RecordedWindows(crowded, "train", GRID, ALWAYS, 2)
+    counts = [len({turn.speaker for turn in windows[index].turns}) for index in range(40)]
+    assert max(counts) == 3
+    crowded["spoken"]["start"], crowded["spoken"]["end"] = 0.0, 20.0
+    crowded["regions"] = crowded["regions"][:1]
+    with pytest.raises(ValueError, match=r"long.wav: more than 3 people talk within 4 s, which is more than the model"):
+        RecordedWindows(crowded, "train", GRID, ALWAYS, 2)[0]
+
+
 def test_turns_stand_where_the_file_has_them(prepared):
     windows = RecordedWindows(prepared, "train", GRID, Prompting(probability=0.0), 3)
     waveform, turns = windows.cut(0, 1.0, 5.0)
