@@ -104,7 +104,8 @@ def reduce_on_plateau(
     scheduler = ReduceLROnPlateau(
         optimizer, direction, factor=factor, patience=patience, threshold=threshold, cooldown=cooldown, min_lr=min_lr
     )
-    return {"scheduler": scheduler, "interval": "epoch", "monitor": monitor, "strict": True}
+    validated = model.trainer.check_val_every_n_epoch or 1
+    return {"scheduler": scheduler, "interval": "epoch", "frequency": validated, "monitor": monitor, "strict": True}
 
 
 def cosine_warm_restarts(

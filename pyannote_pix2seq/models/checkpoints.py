@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from pyannote.audio import Model
 from pyannote.audio.core.task import Problem, Resolution, Specifications
@@ -15,9 +16,12 @@ from .pix2seq import SequenceSpecifications
 from .weights import STUB, WEIGHTS, load, model_class
 
 TRUSTED = ("pyannote_pix2seq", "pyannote.audio")  # packages whose models may be made
+# how NumPy pickles an array of strings: MultiLabelSegmentation has its classes in one
+STRINGS = [np.ndarray, np.dtype, type(np.dtype(str)), np.empty(0).__reduce__()[0]]
 # what pyannote pickles into checkpoints beside tensors and plain Python
-SAFE = [Problem, Resolution, Specifications, SequenceSpecifications]
+SAFE = [Problem, Resolution, Specifications, SequenceSpecifications, *STRINGS]
 WHERE = ("checkpoint", "subfolder", "revision", "token", "cache_dir", "map_location", "strict")
+WEIGHT_FILES = (".ckpt", ".bin", ".safetensors")
 NOT_OF_THE_MODEL = ("validation_metric.", "tagging_metric.", "loss_func.")
 
 
@@ -52,6 +56,9 @@ def open_checkpoint(path: str | Path) -> dict[str, Any]:
         raise ValueError(f"{path}: is damaged, or not a checkpoint ({reason}).") from None
     if not isinstance(checkpoint, dict) or not {"pyannote.audio", "state_dict"} <= checkpoint.keys():
         raise ValueError(f"{path}: is not a checkpoint of a pyannote model.")
+    specifications = checkpoint["pyannote.audio"].get("specifications")
+    if getattr(specifications, "classes", None) is not None:
+        specifications.classes = [str(name) for name in specifications.classes]
     return checkpoint
 
 
@@ -108,6 +115,8 @@ def open_model(source: Any, token: str | bool | None = None, cache_dir: str | Pa
         raise ValueError(f"model: names no checkpoint; got {', '.join(map(repr, given)) or 'nothing'}.")
     path = Path(given["checkpoint"]) / (given.get("subfolder") or "")
     if not path.exists():
+        if path.suffix in WEIGHT_FILES:  # nobody calls a repository so
+            raise FileNotFoundError(f"model: there is no file {str(path)!r}.")
         model = Model.from_pretrained(**{"token": token, "cache_dir": cache_dir, "strict": False, **given})
         if model is None:  # pyannote has said why
             raise ValueError(f"model: {given['checkpoint']!r} cannot be loaded.")

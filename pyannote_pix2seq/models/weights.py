@@ -97,7 +97,7 @@ def save(model: Model, folder: str | Path) -> None:
             "duration": float(specifications.duration),
             "min_duration": _plain(specifications.min_duration),
             "warm_up": _plain(specifications.warm_up),
-            "classes": list(specifications.classes or []) or None,
+            "classes": None if specifications.classes is None else [str(name) for name in specifications.classes],
             "powerset_max_classes": specifications.powerset_max_classes,
             "permutation_invariant": bool(specifications.permutation_invariant),
         },
