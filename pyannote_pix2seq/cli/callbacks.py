@@ -8,6 +8,9 @@ from typing import Any
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.plugins import TorchCheckpointIO
+
+from ..files import replacing
 
 
 class SeedSteps(Callback):
@@ -53,6 +56,17 @@ class AveragedWeights(EMAWeightAveraging):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Do not overwrite the weights with their average: the checkpoint of the end, saved after this, has both."""
+
+
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Checkpoints that are whole or as before.
+
+    Lightning writes them where temporary files go and moves them, which is a copy when that is another disk.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        with replacing(Path(path)) as file:
+            torch.save(checkpoint, file)
 
 
 class LastCheckpoint(ModelCheckpoint):

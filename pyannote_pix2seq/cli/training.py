@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from hydra.utils import get_object, instantiate
 from lightning.pytorch.callbacks import LearningRateMonitor, RichProgressBar
+from lightning.pytorch.plugins import TorchCheckpointIO
 from omegaconf import DictConfig, OmegaConf
 from pyannote.audio import Model
 from pyannote.audio.core.task import Task, UnknownSpecificationsError
@@ -24,11 +26,15 @@ from ..decoder import install
 from ..files import find_audio
 from ..mixtures import protocol as mixtures
 from ..models.checkpoints import open_checkpoint, open_model, trust
+from ..models.pix2seq import Pix2Seq
 from ..models.weights import WEIGHTS
-from .callbacks import AveragedWeights, SeedSteps, checkpoints
+from ..tasks import SequenceDiarization
+from .callbacks import AtomicCheckpoints, AveragedWeights, SeedSteps, checkpoints
 from .optimization import attach
 from .references import load_registries
 from .train import LAST
+
+SHARED = ("callbacks", "limit_val_batches")  # of the trainer, which both the user and the run may give
 
 
 def run(config: DictConfig, folder: Path) -> float | None:
@@ -57,11 +63,19 @@ def run(config: DictConfig, folder: Path) -> float | None:
     lightning.seed_everything(config.seed, workers=True, verbose=False)
     protocol = _protocol(config)
     _check_subsets(protocol)
-    augmentation = instantiate(config.get("augmentation"), _convert_="all")
+    augmentation = config.get("augmentation")
+    if augmentation is not None and "_target_" not in augmentation:
+        raise ValueError(f"augmentation.{next(iter(augmentation))}=... is of no augmentation; choose one first.")
+    augmentation = instantiate(augmentation, _convert_="all")
     task = _make("task", config.task, protocol=protocol, augmentation=augmentation)
     if isinstance(task, SegmentationTask) and task.__module__.startswith("pyannote.audio."):
         _check_files(protocol, task)
     model = _make("model", config.model, task=task)
+    if isinstance(model, Pix2Seq) != isinstance(task, SequenceDiarization):
+        raise ValueError(
+            f"task={type(task).__name__} is not for model={type(model).__name__}: SequenceDiarization, and no other "
+            "task, is for Pix2Seq, and for no other model; give task=... and model=... together."
+        )
     attach(
         model,
         _make("optimizer", config.optimizer, _partial_=True),
@@ -74,7 +88,8 @@ def run(config: DictConfig, folder: Path) -> float | None:
             module.compile()
     rehearsal = bool(config.trainer.fast_dev_run)
     saved = [] if rehearsal else checkpoints(folder, _monitor(task), **config.checkpoint)
-    callbacks: list[Any] = [*saved, SeedSteps(config.seed)]
+    own = instantiate(config.trainer.get("callbacks"), _convert_="all") or []
+    callbacks: list[Any] = [*(own if isinstance(own, list) else [own]), *saved, SeedSteps(config.seed)]
     if config.average is not None:
         callbacks.append(AveragedWeights(decay=config.average))
     if config.trainer.enable_progress_bar:
@@ -83,6 +98,8 @@ def run(config: DictConfig, folder: Path) -> float | None:
         callbacks.append(LearningRateMonitor())
     given = {} if task.has_validation else {"limit_val_batches": 0}  # Lightning takes no loader for a mistake
     trainer = _make("trainer", config.trainer, callbacks=callbacks, **given)
+    if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # not one of the user's own
+        trainer.strategy.checkpoint_io = AtomicCheckpoints()
     trainer.fit(model, ckpt_path=_resumed(config.resume, folder, model, averages=config.average is not None))
     best = next((callback for callback in saved if callback.monitor is not None), None)
     if best is None or best.best_model_score is None:
@@ -194,12 +211,15 @@ def _paths(given: Any) -> list[Path]:
 
 
 def _make(what: str, config: DictConfig, **given: Any) -> Any:
-    """Instantiate; what the class does not take is told with what it does."""
-    made = get_object(config._target_)
+    """Instantiate; what the class does not take is told with what it does, and so is what only the run may give."""
+    try:
+        made = get_object(config._target_)
+    except ImportError as error:
+        raise ValueError(f"{what}: {config._target_!r} cannot be imported ({error}).") from error
     # a constructor that was wrapped, such as Trainer's, tells its parameters all the same
     known = [n for n, p in inspect.signature(made).parameters.items() if p.kind is not p.VAR_KEYWORD]
     for name in config:
-        if not str(name).startswith("_") and name not in known:
+        if not str(name).startswith("_") and (name not in known or (name in given and name not in SHARED)):
             takes = ", ".join(n for n in known if n not in {"params", "model", *given})
             raise ValueError(f"{what}={made.__name__} has no parameter {name!r}; its parameters: {takes}.")
     return instantiate(config, **given, _convert_="all")
@@ -244,6 +264,6 @@ def _resumed(resume: str | None, folder: Path, model: Model, averages: bool) -> 
         before, now = (
             getattr(s, what, None) for s in (checkpoint["pyannote.audio"]["specifications"], task.specifications)
         )
-        if before != now:
+        if before != (now.tolist() if isinstance(now, np.ndarray) else now):
             raise ValueError(f"resume: {path} is of a run with other {what} than this one.")
     return str(path)

@@ -175,6 +175,9 @@ def test_fine_tuning_starts_from_the_weights_that_were_given(here, protocols):
         ("optimizer.nothing=1", "AdamW has no parameter 'nothing'; its parameters: lr"),
         ("resume=nowhere.ckpt", "there is no checkpoint 'nowhere.ckpt'"),
         ("model=missing.yml", "there is no such file"),
+        ("task.protocol=1", "SequenceDiarization has no parameter 'protocol'"),
+        ("model.task=1", "Pix2Seq has no parameter 'task'"),
+        ("augmentation.p=1", "augmentation.p=... is of no augmentation"),
     ],
 )
 def test_mistakes_are_told_in_one_line(argument, message, protocols):
@@ -233,6 +236,54 @@ def test_a_model_can_be_an_entry_of_a_config_yml(here, protocols):
     (here / "wrong.yml").write_text("kind: a")
     with pytest.raises(ValueError, match="expected `name"):
         _entry("model=wrong.yml")
+    (here / "broken.yml").write_text("name: [")
+    with pytest.raises(ValueError, match="broken.yml: is no yaml file"):
+        _entry("model=broken.yml")
+    (here / "nowhere.yml").write_text("name: no_such_package.Model")
+    with pytest.raises(ValueError, match="model: 'no_such_package.Model' cannot be imported"):
+        train_with([*rest, "model=nowhere.yml"])
+
+
+@pytest.mark.parametrize("choice", ["task=SpeakerDetection", "model=DeviNetLight"])
+def test_a_task_and_a_model_that_do_not_go_together_are_told(choice, here, protocols):
+    options = [option for option in MINIATURE if not option.startswith(("model.", "task."))]
+    with pytest.raises(ValueError, match="give task=... and model=... together"):
+        train_with([*options, choice])
+
+
+def test_callbacks_of_ones_own_are_called(here, protocols):
+    stop = "{_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: ErrorRate, divergence_threshold: -1.0}"
+    train_with([*MINIATURE, f"+trainer.callbacks=[{stop}]"])
+    assert torch.load(next(here.rglob("last.ckpt")), weights_only=False)["global_step"] == 2  # after the first epoch
+
+
+def test_a_detector_of_pyannotes_own_task_is_resumed_and_exported(here, monkeypatch):
+    recordings = Recordings(here)
+    recordings.train_iter = lambda: ({**file, "classes": ["A", "B"]} for file in Recordings.train_iter(recordings))
+    recordings.development_iter = recordings.train_iter
+    monkeypatch.setattr(training, "_protocol", lambda config: recordings)
+    options = ["protocol=Miniature.SpeakerDiarization.Recordings", "task=MultiLabelSegmentation", "model=DeviNetLight"]
+    options += [option for option in MINIATURE if option.startswith(("trainer", "checkpoint", "task.num_workers"))]
+    options += ["task.duration=2", "task.batch_size=2", "hydra.run.dir=run", "resume=auto"]
+    for steps in (1, 2):
+        train_with([*options, f"trainer.max_steps={steps}"])
+        assert torch.load("run/last.ckpt", weights_only=False)["global_step"] == steps
+    assert list(Pipeline.from_pretrained(export("run/last.ckpt", "detector")).classes()) == ["A", "B"]
+
+
+def test_a_checkpoint_is_whole_or_as_before(here, protocols, monkeypatch):
+    train_with(MINIATURE)
+    last = next(here.rglob("last.ckpt"))
+    before = last.read_bytes()
+
+    def fail(checkpoint, path):
+        Path(path).write_bytes(b"half")
+        raise OSError("no space is left")
+
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(OSError, match="no space is left"):
+        train_with([*MINIATURE, "resume=auto", "trainer.max_steps=6"])
+    assert last.read_bytes() == before and not [path for path in last.parent.iterdir() if path.name.startswith(".")]
 
 
 def test_other_processes_start_with_the_arguments_that_were_given(here, monkeypatch):
@@ -395,3 +446,5 @@ def test_a_checkpoint_with_code_in_it_is_not_opened(tmp_path, capsys):
         load_checkpoint(tmp_path / "cut.ckpt")
     with pytest.raises(FileNotFoundError, match="no such checkpoint"):
         load_checkpoint(tmp_path / "none.ckpt")
+    with pytest.raises(FileNotFoundError, match="there is no file 'mine/last.ckpt'"):  # not a name on the hub
+        training.pretrained_model("mine/last.ckpt", task=None)
