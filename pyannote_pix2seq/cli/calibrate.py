@@ -29,14 +29,14 @@ def calibrate(
     from ..pipelines import PromptedSpeakerDiarization
     from ..pipelines.confidence import Calibration
     from .evaluate import diarized
-    from .loading import load_pipeline, to_device
+    from .loading import load_pipeline, own_config, to_device
     from .references import load_registries, references
     from .reliability import judged, show
 
     load_registries(registry)
+    path = own_config(pipeline)
     loaded: Any = to_device(load_pipeline(str(pipeline)), device)
-    path = pipeline / "config.yaml"
-    if not isinstance(loaded, PromptedSpeakerDiarization) or not path.is_file():
+    if not isinstance(loaded, PromptedSpeakerDiarization):
         raise ValueError(f"{pipeline}: expected the folder of a PromptedSpeakerDiarization pipeline.")
     loaded.calibration = Calibration()
     found = judged(diarized(loaded, references(data, subset), "auto"))

@@ -72,6 +72,20 @@ def pipeline_of(model: Model) -> Pipeline:
     raise ValueError(f"there is no pipeline for a {type(model).__name__} alone; write its config.yaml.")
 
 
+def own_config(folder: Path) -> Path:
+    """`config.yaml` of a pipeline's folder, to be changed.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    """
+    path = folder / "config.yaml"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file; make a copy of a pipeline that ships to change it.")
+    return path
+
+
 def detects_classes(pipeline: Pipeline) -> bool:
     """Whether the labels that the pipeline writes are classes, not speakers that have to be matched."""
     return isinstance(pipeline, stock.MultiLabelSegmentation)

@@ -43,14 +43,16 @@ def tune(
     import yaml
 
     from ..files import writing_text
-    from .loading import detects_classes, in_memory, load_pipeline, to_device
+    from .loading import detects_classes, in_memory, load_pipeline, own_config, to_device
     from .references import load_registries, references
 
     load_registries(registry)
+    path = own_config(pipeline)
     loaded = to_device(load_pipeline(str(pipeline)), device)
-    path = pipeline / "config.yaml"
-    if not detects_classes(loaded) or not path.is_file():
+    if not detects_classes(loaded):
         raise ValueError(f"{pipeline}: expected the folder of a MultiLabelSegmentation pipeline.")
+    if loaded.share_min_duration:  # which leaves a class no durations of its own
+        raise ValueError(f"{path}: leave share_min_duration out; each class gets its own durations.")
     files = [
         Scored(file["uri"], loaded._segmentation(in_memory(file)), file["annotation"], file["annotated"])
         for file in references(data, subset)

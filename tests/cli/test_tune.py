@@ -66,3 +66,19 @@ def test_command(tmp_path):
     changed = yaml.safe_load(path.read_text())
     assert changed["pipeline"] == config["pipeline"]
     assert set(changed["params"]["thresholds"]["A"]) == set(UNTUNED)
+    params = {**config["pipeline"]["params"], "share_min_duration": True}
+    thresholds = {name: {"onset": 0.5, "offset": 0.5} for name in "AB"}
+    config = {
+        "pipeline": {**config["pipeline"], "params": params},
+        "params": {"thresholds": thresholds, "min_duration_on": 0.0, "min_duration_off": 0.0},
+    }
+    path.write_text(yaml.safe_dump(config))
+    result = CliRunner().invoke(app, ["tune", str(tmp_path / "pipeline"), str(tmp_path / "data")])
+    assert "leave share_min_duration out" in str(result.exception) and yaml.safe_load(path.read_text()) == config
+
+
+@pytest.mark.parametrize("command", ["tune", "calibrate"])
+def test_what_ships_is_not_changed_in_place(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, [command, "voice-types", str(tmp_path)])
+    assert "config.yaml: there is no such file; make a copy of a pipeline that ships" in str(result.exception)
