@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import audio
 from .plain import check_keys, make, named, plain, resolved
 from .plan import SAMPLE_RATE
 
@@ -178,9 +179,10 @@ def _number(what: str, value: Any, low: float, high: float) -> float:
 
 @cache
 def _code() -> str:
-    """Of the mixtures, and the versions of what draws their random numbers, filters and makes rooms."""
-    code = sha256(" ".join(version(library) for library in ("numpy", "scipy", "pyroomacoustics")).encode())
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
+    """Of the mixtures and of what reads recordings for them, and the versions of the libraries that shape the sound."""
+    libraries = ("numpy", "scipy", "pyroomacoustics", "torch", "soxr", "soundfile")
+    code = sha256(" ".join(version(library) for library in libraries).encode())
+    for path in (Path(audio.__file__), *sorted(Path(__file__).parent.rglob("*.py"))):
         code.update(path.read_bytes())
     return code.hexdigest()
 

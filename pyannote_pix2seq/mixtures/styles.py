@@ -12,7 +12,7 @@ import numpy as np
 from .bank import Bank
 from .plan import MERGED_PAUSE, SAMPLE_RATE, Excerpt, Plan, Voice, ratio
 
-MIN_STRETCH = 0.25  # seconds: nothing shorter is said
+MIN_STRETCH = 0.25  # seconds: nothing is cut shorter
 
 
 class Speech:
@@ -29,13 +29,17 @@ class Speech:
                 first, _, regions = self.bank.utterances[utterance]
                 self.unsaid.extend((int(utterance), first + start, first + end) for start, end in regions)
         utterance, begin, _ = self.unsaid[0]
-        limit = begin + round(max(seconds, MIN_STRETCH) * SAMPLE_RATE * self.voice.speed)
-        said = []
-        while self.unsaid and self.unsaid[0][0] == utterance and self.unsaid[0][1] < limit:
-            _, start, end = self.unsaid.popleft()
+        shortest = round(MIN_STRETCH * SAMPLE_RATE * self.voice.speed)
+        limit = begin + max(round(seconds * SAMPLE_RATE * self.voice.speed), shortest)
+        said: list[tuple[int, int]] = []
+        while self.unsaid and self.unsaid[0][0] == utterance:
+            _, start, end = self.unsaid[0]
             cut = min(end, limit)
+            if said and cut - start < min(shortest, end - start):
+                break
+            self.unsaid.popleft()
             said.append((start - begin, cut - begin))
-            if end - cut > MIN_STRETCH * SAMPLE_RATE:
+            if end - cut >= shortest:
                 self.unsaid.appendleft((utterance, cut, end))
         return begin, said[-1][1], tuple(said)
 

@@ -20,7 +20,7 @@ from pyannote_pix2seq.mixtures.render import NEIGHBOURS, filter_of, render, rend
 from pyannote_pix2seq.mixtures.resampling import resample
 from pyannote_pix2seq.mixtures.simulator import Simulator
 from pyannote_pix2seq.mixtures.sound import gain, level
-from pyannote_pix2seq.mixtures.styles import STYLES, Conversation
+from pyannote_pix2seq.mixtures.styles import MIN_STRETCH, STYLES, Conversation, Speech
 
 seeds = st.integers(0, 2**32)
 styles = st.sampled_from(sorted(STYLES))
@@ -446,3 +446,22 @@ def test_a_solo_is_mostly_speech(bank, seed):
     loud = np.abs(waveform[: len(waveform) // 3200 * 3200]).reshape(-1, 3200).max(1)
     assert (loud > 0.02).mean() > 0.5  # the rest are pauses between regions of one utterance
     assert identity >= len(bank.speakers)  # neither speed is a voice's own
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 20_000), st.integers(1, 40_000)), min_size=1, max_size=5),
+    st.lists(st.floats(0.0, 4.0), min_size=1, max_size=8),
+    st.sampled_from([0.8, 1.0, 1.25]),
+)
+def test_speech_is_not_cut_into_slivers(spans, wanted, speed):
+    """What is said at a time is a whole region of speech, or long enough to be heard."""
+    edges = np.cumsum(spans)
+    regions = list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+    one = Bank(np.zeros(edges[-1], np.int16), ["A"], [(0, int(edges[-1]), regions)], [[0]], [[0]], [""], "")
+    speech = Speech(np.random.default_rng(0), one, Voice(0, speed))
+    for seconds in wanted:
+        begin, length, said = speech.take(seconds)
+        assert said[-1][1] == length
+        for start, end in said:
+            whole = (begin + start, begin + end) in regions
+            assert whole or end - start >= round(MIN_STRETCH * SAMPLE_RATE * speed)
