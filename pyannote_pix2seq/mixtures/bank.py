@@ -9,6 +9,7 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
 from itertools import islice
@@ -103,6 +104,12 @@ class Bank:
         table = json.loads((folder / TABLE).read_text("utf-8"))
         table["utterances"] = [(first, length, [(s, e) for s, e in r]) for first, length, r in table["utterances"]]
         return cls(np.memmap(folder / SAMPLES, np.int16, "r"), **table)
+
+    @cached_property
+    def spoken(self) -> np.ndarray:
+        """Samples of speech of each speaker."""
+        each = [sum(end - start for start, end in regions) for _, _, regions in self.utterances]
+        return np.array([sum(each[utterance] for utterance in spoken) for spoken in self.by_speaker])
 
     def tensor(self, device: str | torch.device = "cpu") -> torch.Tensor:
         """All samples on a device, for `render.render_batch`: an hour takes 115 MB."""

@@ -13,7 +13,7 @@ import numpy as np
 from .bank import Bank
 from .plan import SAMPLE_RATE, Excerpt, Plan, Voice
 from .render import render
-from .styles import Speech, draw_manner
+from .voices import Speech, draw_manner
 
 
 class Style(Protocol):

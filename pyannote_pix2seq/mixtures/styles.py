@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -10,75 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from .bank import Bank
-from .plan import MERGED_PAUSE, SAMPLE_RATE, Excerpt, Plan, Voice, ratio
-
-MIN_STRETCH = 0.25  # seconds: nothing is cut shorter
-
-
-class Speech:
-    """One voice's speech, handed out stretch by stretch: nothing is said twice before all was said once."""
-
-    def __init__(self, rng: np.random.Generator, bank: Bank, voice: Voice) -> None:
-        self.rng, self.bank, self.voice = rng, bank, voice
-        self.unsaid: deque[tuple[int, int, int]] = deque()  # (utterance, first sample, last sample) of speech regions
-
-    def take(self, seconds: float) -> tuple[int, int, tuple[tuple[int, int], ...]]:
-        """About `seconds` of speech, from one utterance: its place in the bank, its length, the speech inside."""
-        if not self.unsaid:
-            for utterance in self.rng.permutation(self.bank.by_speaker[self.voice.speaker]):
-                first, _, regions = self.bank.utterances[utterance]
-                self.unsaid.extend((int(utterance), first + start, first + end) for start, end in regions)
-        utterance, begin, _ = self.unsaid[0]
-        shortest = round(MIN_STRETCH * SAMPLE_RATE * self.voice.speed)
-        limit = begin + max(round(seconds * SAMPLE_RATE * self.voice.speed), shortest)
-        said: list[tuple[int, int]] = []
-        while self.unsaid and self.unsaid[0][0] == utterance:
-            _, start, end = self.unsaid[0]
-            cut = min(end, limit)
-            if said and cut - start < min(shortest, end - start):
-                break
-            self.unsaid.popleft()
-            said.append((start - begin, cut - begin))
-            if end - cut >= shortest:
-                self.unsaid.appendleft((utterance, cut, end))
-        return begin, said[-1][1], tuple(said)
-
-
-def draw_voices(
-    rng: np.random.Generator, bank: Bank, count: int, same_corpus: float, speeds: Sequence[float]
-) -> tuple[Voice, ...]:
-    """Different speakers; with probability `same_corpus` all of one corpus.
-
-    Raises
-    ------
-    ValueError
-        If the bank has not so many.
-    """
-    everyone = np.arange(len(bank.speakers))
-    if rng.random() < same_corpus:
-        group = np.array(bank.groups[rng.choice(len(bank.groups), p=[len(g) / len(everyone) for g in bank.groups])])
-        everyone = group if len(group) >= count else everyone
-    if count > len(everyone):
-        raise ValueError(f"{count} speakers were asked for, but the bank has only {len(everyone)}.")
-    drawn = rng.choice(everyone, count, replace=False)
-    return tuple(Voice(int(s), float(rng.choice(speeds))) for s in drawn)
-
-
-def draw_manner(rng: np.random.Generator, *deviations: float) -> list[float]:
-    """Of a stretch of speech; what does not deviate is not drawn, so that conversations stay as they were."""
-    return [rng.normal(0.0, deviation) if deviation else 0.0 for deviation in deviations]
-
-
-def check_speeds(speeds: Sequence[float]) -> None:
-    """Raises ValueError when there is none, one that is none, or two that would be heard as one."""
-    if not isinstance(speeds, Sequence) or not speeds:
-        raise ValueError(f"speeds: expected at least one number from 0.1 to 10; got {speeds!r}.")
-    heard: dict[tuple[int, int], float] = {}
-    for speed in speeds:
-        if isinstance(speed, bool) or not isinstance(speed, (int, float)) or not 0.1 <= speed <= 10:
-            raise ValueError(f"speeds: expected numbers from 0.1 to 10; got {speed!r}.")
-        if (other := heard.setdefault(ratio(speed), speed)) != speed:
-            raise ValueError(f"speeds: {other:g} and {speed:g} are too close to be two voices.")
+from .plan import MERGED_PAUSE, SAMPLE_RATE, Excerpt, Plan, Voice
+from .voices import MIN_STRETCH, Speech, check_speeds, draw_manner, draw_voices
 
 
 def in_order(num_samples: int, voices: tuple[Voice, ...], excerpts: Iterable[Excerpt]) -> Plan:
@@ -124,6 +56,9 @@ class Conversation:
         Standard deviation of how high it is said beyond what its effort does, in semitones.
     merged_pause : float
         Pauses of one speaker up to so many seconds belong to the turn: annotators differ in this.
+    repeats : bool
+        Whether somebody who has said all that the bank has of them begins again. Otherwise they fall silent, and who
+        has more to say is drawn more often: nobody is known by hearing the same recording twice, as in real speech.
     """
 
     num_speakers: Sequence[float] = (0.02, 0.13, 0.40, 0.28, 0.17)
@@ -141,6 +76,7 @@ class Conversation:
     effort: float = 0.0
     intonation: float = 0.0
     merged_pause: float = MERGED_PAUSE
+    repeats: bool = True
 
     def __post_init__(self) -> None:
         if not len(self.num_speakers) or min(self.num_speakers) < 0 or sum(self.num_speakers) <= 0:
@@ -169,11 +105,11 @@ class Conversation:
     def __call__(self, rng: np.random.Generator, bank: Bank, duration: float) -> Plan:
         """Draw a conversation of `duration` seconds."""
         count = int(rng.choice(len(self.num_speakers), p=np.array(self.num_speakers) / sum(self.num_speakers)))
-        voices = draw_voices(rng, bank, count, self.same_corpus, self.speeds)
+        voices = draw_voices(rng, bank, count, self.same_corpus, self.speeds, self.repeats)
         num_samples = round(duration * SAMPLE_RATE)
         if not voices:
             return Plan(num_samples, (), ())
-        speech = [Speech(rng, bank, voice) for voice in voices]
+        speech = [Speech(rng, bank, voice, self.repeats) for voice in voices]
         share = rng.dirichlet(np.full(count, self.evenness))  # some talk more than others
         pace = rng.lognormal(0.0, 0.4)  # some conversations have longer turns and gaps
         overlap = rng.uniform(*self.overlap)
@@ -188,18 +124,21 @@ class Conversation:
                 excerpts.append(Excerpt(who, round(start * SAMPLE_RATE), source, length, regions, *manner))
                 free[who] = start + voices[who].stretched(length, excerpts[-1].pitch) / SAMPLE_RATE
                 start = free[who] + rng.uniform(0.05, MERGED_PAUSE)
-                if end - start < MIN_STRETCH or start > duration:
+                if end - start < MIN_STRETCH or start > duration or not speech[who].left:
                     return float(free[who])
 
         now = -rng.exponential(1.5) if rng.random() < 0.5 else rng.exponential(1.0)  # windows start anywhere
         who = int(rng.choice(count, p=share))
-        while now < duration:
+        while now < duration and (able := [s for s in range(count) if speech[s].left]):
+            if who not in able:
+                who = int(rng.choice(able))
+                now = max(now, free[who] + 0.05)
             start = now
             now = say(who, start, pace * rng.lognormal(np.log(self.turn[0]), self.turn[1]))
             if count > 1 and now - start > 1.5 and rng.random() < self.backchannel:
                 listener = int(rng.choice([s for s in range(count) if s != who]))
                 at = rng.uniform(start + 0.5, now - 0.5)
-                if at > free[listener]:
+                if at > free[listener] and speech[listener].left:
                     say(listener, at, rng.uniform(0.25, 0.8))
             if rng.random() < self.silence[0]:
                 now += rng.exponential(self.silence[1])

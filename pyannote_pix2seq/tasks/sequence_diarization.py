@@ -33,6 +33,12 @@ from .windows import Prompting, RecordedWindows, SyntheticWindows
 MIN_POSITIONS = 6  # about half a second: less says little about a voice
 
 
+def _num_processes() -> int:
+    """That train together."""
+    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return torch.distributed.get_world_size() if distributed else 1
+
+
 class ErrorRate(Metric):
     """Diarization error rate over windows: no collar, overlap scored."""
 
@@ -81,6 +87,9 @@ class SequenceDiarization(SegmentationTask):
         Of speaker tokens in the loss of the sequence, where times weigh 1.
     activity_weight, identity_weight : float
         Of the two auxiliary losses.
+    shortest : float, optional
+        Of mixtures, a third of the batches are shorter windows, of at least so many seconds: files and their last
+        chunks are. Default: none.
     num_solos : int
         Two-second clips of one speaker beside each mixture, to learn voices from: mixtures alone have too few voices
         in a batch for the identity loss to learn from.
@@ -110,6 +119,7 @@ class SequenceDiarization(SegmentationTask):
         speaker_weight: float = 1.0,
         activity_weight: float = 0.5,
         identity_weight: float = 0.5,
+        shortest: float | None = None,
         num_solos: int = 0,
         ramp: int = 0,
         easiest: float = 0.1,
@@ -127,6 +137,7 @@ class SequenceDiarization(SegmentationTask):
         self.speaker_weight = speaker_weight
         self.activity_weight = activity_weight
         self.identity_weight = identity_weight
+        self.shortest = shortest
         self.num_solos = num_solos
         self.ramp = ramp
         self.easiest = easiest
@@ -200,6 +211,8 @@ class SequenceDiarization(SegmentationTask):
             easiest=self.easiest,
             num_solos=self.num_solos if train else 0,
             max_voices=max_voices,
+            shortest=self.shortest if train else None,
+            together=self.batch_size * _num_processes(),
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -207,9 +220,8 @@ class SequenceDiarization(SegmentationTask):
         return {**self.__dict__, "trainer": None}
 
     def _loader(self, subset: str, count: int, first: Callable[[], int]) -> DataLoader:
-        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-        num_processes = torch.distributed.get_world_size() if distributed else 1
-        rank = torch.distributed.get_rank() if distributed else 0
+        num_processes = _num_processes()
+        rank = torch.distributed.get_rank() if num_processes > 1 else 0
         made = self.windows(subset)
         noisy = subset == "train" and self.noise_turns
         windows: Dataset = WithNoiseTurns(made, self.noise_turns, self.seed) if noisy else made

@@ -140,6 +140,11 @@ def sequence_loss(
     times, speakers = ids >= vocabulary.first_time, (ids >= vocabulary.first_speaker) & (ids < vocabulary.first_time)
     nobody = (ids == NOBODY) & ((target == NOBODY) & (weight > 0)).any()  # only where there are noise turns
     allowed = torch.stack([times | (ids == vocabulary.EOS), times, speakers | nobody])[kind]
+    # nor is somebody whose turn it is not: a speaker is written once the one before has arrived
+    here = slice(vocabulary.first_speaker, vocabulary.first_time)
+    arrived = (tokens[:, :-1, None] == ids[here]).long().cummax(1).values
+    allowed = allowed.repeat(len(tokens), 1, 1)
+    allowed[..., here] &= F.pad(arrived[..., :-1], (1, 0), value=1).bool()
     log_probabilities = logits.float().masked_fill(~allowed, NEVER).log_softmax(-1)
     reach = int(np.ceil(3 * spread))
     offsets = torch.arange(-reach, reach + 1, device=target.device)

@@ -93,9 +93,15 @@ class SyntheticWindows(Dataset):
         Clips of one speaker each that come with a window.
     max_voices : int, optional
         Most voices to prompt. Default: all.
+    shortest : float, optional
+        A part of the batches, `SHORTENED`, is shorter: a length of at least so many seconds, the same for all windows
+        of a batch. Files, and what is left for their last chunk, are not always as long as a window. Default: none is.
+    together : int
+        Windows in a batch.
     """
 
     SOLO = 2.0  # seconds
+    SHORTENED = 1 / 3
 
     def __init__(
         self,
@@ -108,6 +114,8 @@ class SyntheticWindows(Dataset):
         easiest: float = 0.1,
         num_solos: int = 0,
         max_voices: int | None = None,
+        shortest: float | None = None,
+        together: int = 1,
     ) -> None:
         self.simulator = simulator
         self.grid = TimeGrid(duration, round(duration / resolution))
@@ -117,6 +125,16 @@ class SyntheticWindows(Dataset):
         self.easiest = easiest
         self.num_solos = num_solos
         self.max_voices = max_voices
+        self.shortest = shortest
+        self.together = together
+
+    def length(self, index: int) -> TimeGrid:
+        """Of the windows of a batch, prompts included; whole audio positions for any stem of at most 16 steps."""
+        rng = np.random.default_rng((self.seed, index // self.together, 1))
+        if self.shortest is None or rng.random() >= self.SHORTENED:
+            return self.grid
+        steps = 16 * round(rng.uniform(self.shortest, self.grid.duration) / self.grid.resolution / 16)
+        return TimeGrid(steps * self.grid.resolution, steps)
 
     def difficulty(self, index: int) -> float:
         return min(1.0, self.easiest + (1 - self.easiest) * index / self.ramp) if self.ramp else 1.0
@@ -125,7 +143,8 @@ class SyntheticWindows(Dataset):
         rng = np.random.default_rng((self.seed, index))
         prompted = rng.random() < self.prompting.probability
         history = max(round(rng.uniform(*self.prompting.history) / self.grid.resolution), 1) if prompted else 0
-        total = history + self.grid.num_steps
+        grid = self.length(index)
+        total = history + grid.num_steps
         plan = self.simulator.plan(rng, total * self.grid.resolution, self.difficulty(index))
         waveform = self.simulator.render(plan)
         step = SAMPLE_RATE * self.grid.resolution
@@ -135,9 +154,11 @@ class SyntheticWindows(Dataset):
         known: list[int] = []
         if prompted:
             made, known = self.prompting(rng, waveform, turns, history, self.grid, self.max_voices)
+            if made.first_step > grid.num_steps // 2:  # little would be left to learn from
+                made, known = lay_out([], [], grid, SAMPLE_RATE), []
         solos = [self.simulator.solo(rng, self.SOLO, self.difficulty(index)) for _ in range(self.num_solos)]
         window = assemble(
-            made, known, waveform[round(history * step) :], shift(clip(turns, history, total), -history), self.grid,
+            made, known, waveform[round(history * step) :], shift(clip(turns, history, total), -history), grid,
             self.simulator.identities(plan),
         )  # fmt: skip
         return replace(window, solos=solos)

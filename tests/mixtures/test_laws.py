@@ -1,6 +1,7 @@
 """Laws of planning and rendering."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pyroomacoustics
@@ -20,7 +21,8 @@ from pyannote_pix2seq.mixtures.render import NEIGHBOURS, filter_of, render, rend
 from pyannote_pix2seq.mixtures.resampling import resample
 from pyannote_pix2seq.mixtures.simulator import Simulator
 from pyannote_pix2seq.mixtures.sound import gain, level
-from pyannote_pix2seq.mixtures.styles import MIN_STRETCH, STYLES, Conversation, Speech
+from pyannote_pix2seq.mixtures.styles import STYLES, Conversation
+from pyannote_pix2seq.mixtures.voices import MIN_STRETCH, Speech, draw_voices
 
 seeds = st.integers(0, 2**32)
 styles = st.sampled_from(sorted(STYLES))
@@ -46,6 +48,22 @@ def test_turns_are_inside_and_never_cross_themselves(bank, style, seed, duration
         ends[voice] = end
     assert len(ends) <= STYLES[style]().max_speakers
     assert len({voice.speaker for voice in made.voices}) == len(made.voices)
+
+
+@given(seeds, st.floats(1, 60))
+def test_nobody_repeats_themselves_where_they_may_not(bank, seed, duration):
+    made = Conversation(num_speakers=(0, 1, 1, 1), repeats=False)(np.random.default_rng(seed), bank, duration)
+    said = sorted((e.speaker, e.source + start, e.source + end) for e in made.excerpts for start, end in e.speech)
+    for (who, _, end), (other, start, _) in pairwise(said):
+        assert who != other or end <= start
+
+
+def test_who_has_more_to_say_is_heard_more_often_where_nobody_repeats_themselves():
+    utterances = [(0, 16000, [(0, 16000)]), (16000, 48000, [(0, 48000)])]
+    two = Bank(np.zeros(64000, np.int16), ["A", "B"], utterances, [[0], [1]], [[0, 1]], ["", ""], "")
+    rng = np.random.default_rng(0)
+    drawn = [draw_voices(rng, two, 1, 0.0, [1.0], repeats=False)[0].speaker for _ in range(400)]
+    assert np.mean(drawn) == pytest.approx(0.75, abs=0.07)
 
 
 @given(seeds, st.floats(0, 2))

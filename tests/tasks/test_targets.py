@@ -75,6 +75,21 @@ def test_near_times_cost_less_than_far_ones_and_nothing_is_negative(turns, sprea
     assert torch.isfinite(loss) and loss >= -1e-6
 
 
+@given(references())
+def test_who_may_not_arrive_yet_does_not_compete(turns):
+    """Decoding would not write them: there is at most one more than have been written."""
+    batch = batch_of(turns)
+    logits = torch.randn(1, batch["tokens"].shape[1] - 1, len(VOCABULARY), generator=torch.Generator().manual_seed(0))
+    other = logits.clone()
+    for place in range(logits.shape[1]):
+        before = [t for t in batch["tokens"][0, : place + 1].tolist() if VOCABULARY.is_speaker(t)]
+        arrived = 1 + max(map(VOCABULARY.speaker_index, before), default=-1)
+        for speaker in range(arrived + 1, VOCABULARY.num_speakers):
+            other[0, place, VOCABULARY.speaker(speaker)] += 100
+    one, same = (sequence_loss(each, batch["tokens"], batch["taught"], VOCABULARY, 2.0) for each in (logits, other))
+    assert torch.equal(one, same)
+
+
 def test_soft_targets_prefer_the_true_time():
     batch = batch_of([Turn(10, 20, 0)])
 

@@ -94,6 +94,17 @@ def test_no_more_voices_are_prompted_than_may_be():
     assert [max(window.num_forced for window in some) for some in (unlimited, windows(1), windows(0))] == [2, 1, 0]
 
 
+def test_batches_of_shorter_windows_are_of_one_length():
+    windows = SyntheticWindows(simulator(), 4.0, 0.02, ALWAYS, shortest=1.0, together=3)
+    lengths = [[len(windows[3 * batch + i].waveform) for i in range(3)] for batch in range(20)]
+    assert all(len(set(batch)) == 1 for batch in lengths)
+    seconds = [batch[0] / 16000 for batch in lengths]
+    assert 4 <= sum(s < 4.0 for s in seconds) <= 12 and min(seconds) >= 0.9 and max(seconds) == 4.0
+    for window in map(windows.__getitem__, range(60)):
+        assert all(turn.end <= len(window.waveform) // 320 for turn in window.turns)
+        assert window.num_forced == 0 or window.turns[window.num_forced - 1].end <= len(window.waveform) // 640
+
+
 def test_short_recordings_are_padded(prepared):
     windows = RecordedWindows(prepared, "train", GRID, Prompting(probability=0.0), 3)
     padded = [w for w in map(windows.__getitem__, range(60)) if not w.waveform[32000:].any()]

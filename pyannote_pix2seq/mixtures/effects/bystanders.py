@@ -11,7 +11,7 @@ from ..bank import Bank
 from ..plain import Probability, Range
 from ..plan import SAMPLE_RATE, Plan, Voice
 from ..sound import Samples, gain, level
-from ..styles import Speech
+from ..voices import Speech
 from .base import Added
 from .reverberation import reverberant
 
