@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub import snapshot_download
 from pyannote.audio import Model
 from pyannote.audio.core.task import Problem, Resolution, Specifications
 
 from .pix2seq import SequenceSpecifications
-from .weights import STUB, WEIGHTS, load, model_class
+from .weights import CONFIG, STUB, WEIGHTS, load, model_class
 
 TRUSTED = ("pyannote_pix2seq", "pyannote.audio")  # packages whose models may be made
 # how NumPy pickles an array of strings: MultiLabelSegmentation has its classes in one
@@ -92,6 +93,29 @@ def load_checkpoint(path: str | Path) -> Model:
     return model.eval()
 
 
+def _downloaded(
+    checkpoint: str,
+    subfolder: str | None = None,
+    revision: str | None = None,
+    token: Any = None,
+    cache_dir: Any = None,
+    **_: Any,
+) -> Path | None:
+    """Folder of a model that `save` wrote, fetched from the hub; None where there is none, which pyannote explains.
+
+    By itself, pyannote fetches one file, which holds no weights.
+    """
+    names = [f"{subfolder}/{name}" if subfolder else name for name in (CONFIG, WEIGHTS)]
+    try:
+        fetched = snapshot_download(
+            str(checkpoint), revision=revision, token=token, cache_dir=cache_dir, allow_patterns=names
+        )
+    except (OSError, ValueError):  # no such repository, no access, no network
+        return None
+    folder = Path(fetched, subfolder or "")
+    return folder if (folder / WEIGHTS).is_file() else None
+
+
 def open_model(source: Any, token: str | bool | None = None, cache_dir: str | Path | None = None) -> Model:
     """Model, in evaluation mode, of what a `config.yaml` may name; what lies on disk runs no code of its own.
 
@@ -117,6 +141,8 @@ def open_model(source: Any, token: str | bool | None = None, cache_dir: str | Pa
     if not path.exists():
         if path.suffix in WEIGHT_FILES:  # nobody calls a repository so
             raise FileNotFoundError(f"model: there is no file {str(path)!r}.")
+        if (folder := _downloaded(**{"token": token, "cache_dir": cache_dir, **given})) is not None:
+            return load(folder).to(given.get("map_location") or "cpu")
         model = Model.from_pretrained(**{"token": token, "cache_dir": cache_dir, "strict": False, **given})
         if model is None:  # pyannote has said why
             raise ValueError(f"model: {given['checkpoint']!r} cannot be loaded.")

@@ -10,6 +10,7 @@ import yaml
 from pyannote.audio import Model, Pipeline
 from pyannote.audio.core.task import Problem, Resolution, Specifications
 
+from pyannote_pix2seq.models import checkpoints
 from pyannote_pix2seq.models.checkpoints import open_model
 from pyannote_pix2seq.models.weights import CONFIG, STUB, WEIGHTS, load, save
 from pyannote_pix2seq.pipelines import MultiLabelSegmentation, PromptedSpeakerDiarization
@@ -96,6 +97,20 @@ def test_a_stub_that_came_without_its_weights_says_so(folder):
     (folder / "pix2seq" / WEIGHTS).unlink()
     with pytest.raises(ValueError, match="no model.safetensors beside it: download all"):
         Model.from_pretrained(folder / "pix2seq")
+
+
+@pytest.mark.parametrize("subfolder", [None, "pix2seq"])
+def test_what_was_saved_is_loaded_from_the_hub(folder, subfolder, monkeypatch):
+    def fetched(name, allow_patterns, **options):
+        assert name == "me/mine" and allow_patterns == [
+            f"{subfolder}/{n}" if subfolder else n for n in (CONFIG, WEIGHTS)
+        ]
+        return str(folder if subfolder else folder / "pix2seq")
+
+    monkeypatch.setattr(checkpoints, "snapshot_download", fetched)
+    model = open_model({"checkpoint": "me/mine", "subfolder": subfolder})
+    here = load(folder / "pix2seq").state_dict()
+    assert all(torch.equal(weight, here[name]) for name, weight in model.state_dict().items())
 
 
 def test_models_are_loaded_where_and_how_they_are_asked_to_be(folder):
