@@ -19,7 +19,7 @@ from .pipelines.multilabel import untuned
 
 CARD = """\
 ---
-license: mit
+license: # of the weights, as the training data allows
 tags: [pyannote, speaker-diarization]
 ---
 # {title}
@@ -30,7 +30,7 @@ tags: [pyannote, speaker-diarization]
 ```python
 from pyannote.audio import Pipeline
 
-pipeline = Pipeline.from_pretrained("{folder}")
+pipeline = Pipeline.from_pretrained("{title}")  # this folder, or its name on the Hugging Face hub
 output = pipeline("audio.wav")
 ```
 
@@ -40,7 +40,7 @@ output = pipeline("audio.wav")
 
 ## Accuracy
 
-<!-- the table that `pyannote-pix2seq evaluate {folder} DATA` prints, with the version of DATA -->
+<!-- the table that `pyannote-pix2seq evaluate {title} DATA` prints, with the version of DATA -->
 
 ## Limits
 
@@ -128,5 +128,4 @@ def _card(model: Model, checkpoint: dict[str, Any], folder: Path) -> str:
         parameters=sum(p.numel() for n, p in model.named_parameters() if not n.startswith(TRAINING_ONLY)) / 1e6,
         trained="" if steps is None or epochs is None else f"trained for {steps:,} steps ({epochs + 1} epochs); ",
         duration=model.specifications.duration,
-        folder=folder,
     )

@@ -19,6 +19,9 @@ from ..models.weights import WEIGHTS, load
 from ..pipelines import MultiLabelSegmentation, PromptedSpeakerDiarization
 from ..pipelines.multilabel import untuned
 
+# of a `config.yaml`, by pyannote; `optimize` writes the last
+SECTIONS = ("version", "dependencies", "pipeline", "params", "freeze", "preprocessors", "device", "optimization")
+
 
 def load_pipeline(source: str) -> Pipeline:
     """Pipeline of a folder, a `config.yaml`, a model's folder or checkpoint; or by its name, shipped or on the hub.
@@ -58,6 +61,8 @@ def _check_config(path: Path) -> None:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: is no yaml file: {error}") from None
+    if isinstance(config, dict) and (unknown := [key for key in config if key not in SECTIONS]):
+        raise ValueError(f"{path}: unknown section {unknown[0]!r}; sections: {', '.join(SECTIONS)}.")
     pipeline = config.get("pipeline") if isinstance(config, dict) else None
     if not isinstance(pipeline, dict) or not isinstance(pipeline.get("name"), str):
         raise ValueError(f"{path}: needs `pipeline:` with a `name:` of its class, and `params:`.")

@@ -51,6 +51,10 @@ class Freezing(Pipeline):
     def _check(self, params: dict[str, Any]) -> None:
         # of a frozen one only the value is left
         self._ranges |= {name: known for name, known in self._parameters.items() if isinstance(known, Uniform)}
+        if unknown := [name for name in params if name not in self._ranges]:
+            known = ", ".join(self._ranges)
+            told = "those of the pipeline itself stand below `pipeline: params:` in its config.yaml"
+            raise ValueError(f"unknown hyper-parameter {unknown[0]!r}; known ones: {known} ({told}).")
         for name, value in params.items():
             declared = self._ranges.get(name)
             if declared is not None and not (_is_number(value) and declared.low <= value <= declared.high):

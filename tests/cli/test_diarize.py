@@ -185,6 +185,7 @@ os.write(2, b"afterwards")
         ("- pipeline", "config.yaml: needs `pipeline:`"),
         ("pipeline: {params: {}}", "config.yaml: needs `pipeline:`"),
         ("pipeline: {name: pyannote_pix2seq.pipelines.Nothing}", "config.yaml: "),
+        ("pipeline: {name: a.B}\nparam: {newcomer: -2.0}", "config.yaml: unknown section 'param'; sections: version"),
         ("dependencies: {numpy: 99.0.0}\npipeline: {name: a.B}", "config.yaml: WrongDependencyVersion: "),
         ("dependencies: {no_such_package: 1.0.0}\npipeline: {name: a.B}", "config.yaml: MissingDependency: "),
         ("pipeline: {name: tests.pipelines.oracle.OraclePipeline}\nparams: {speech: high}", "hyper-parameter speech"),
