@@ -15,14 +15,14 @@ import soundfile
 import soxr
 from pyannote.core import Segment
 
+from .files import CONVERTIBLE
 from .lengths import check_complete, damaged, promises_length
 
 SAMPLE_RATE = 16000  # Hz
 READABLE = "WAV, FLAC, OGG, Opus, MP3, AIFF, AU, CAF or W64"
-SUFFIXES = frozenset(".wav .wave .flac .ogg .oga .opus .mp3 .aiff .aif .aifc .au .caf .w64".split())
 
 LARGEST = 100.0  # of samples: beyond are integers that were made floats without being scaled
-MOST_CHANNELS = 64  # more of them than samples: (sample, channel), which would be averaged away
+MOST_CHANNELS = 8  # more of them than samples: (sample, channel), which would be averaged away
 
 _READ = 1 << 16  # frames decoded at a time: 1.4 s at 44.1 kHz
 
@@ -312,7 +312,7 @@ def _sound_file(audio: str | Path | BinaryIO, name: str) -> soundfile.SoundFile:
         )
     except soundfile.LibsndfileError as error:
         reason = error.error_string.rstrip(".")
-        if Path(name).suffix.lower() in (".m4a", ".aac", ".mp4", ".wma", ".webm", ".mkv"):
+        if Path(name).suffix.lower() in CONVERTIBLE:
             reason = f"ffmpeg -i {shlex.quote(name)} {shlex.quote(Path(name).stem)}.flac converts it"
         raise ValueError(f"{name}: cannot be read as {READABLE} ({reason}).") from None
     except TypeError:  # headerless: the sound library wants to be told what is in it
@@ -337,8 +337,3 @@ def _check_path(path: Path) -> None:
     # libsndfile believes the suffix .mp3, and its decoder then complains on stderr about each byte
     if path.suffix.lower() == ".mp3" and not re.search(rb"ID3|\xff[\xe0-\xff]|RIFF|OggS|fLaC", head):
         raise ValueError(f"{path}: cannot be read as {READABLE} (no MP3 frame in it).")
-
-
-def audio_paths(paths: Iterable[Path]) -> list[Path]:
-    """Those of some paths that end as audio does, sorted, without hidden ones, such as the "._x.wav" of macOS."""
-    return sorted(path for path in paths if path.suffix.lower() in SUFFIXES and path.name[0] != ".")

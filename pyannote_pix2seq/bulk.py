@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .audio import SUFFIXES, audio_paths
 from .diarization import Diarization
-from .files import reading_text, writing_text
+from .files import SUFFIXES, audio_paths, reading_text, replacing, walk
 from .pipelines import PromptedSpeakerDiarization
 
 THERE = "is there already, beside its recording: write to another folder, or remove it."
@@ -58,7 +57,7 @@ def _expand(item: Path) -> Iterator[tuple[str, Path]]:
             lines = [Path(line.strip()) for line in file if line.strip()]
         yield from ((line.stem if line.is_absolute() else _name(line), item.parent / line) for line in lines)
     elif item.is_dir() or (glob.has_magic(str(item)) and not item.exists()):
-        there = item.rglob("*") if item.is_dir() else map(Path, glob.glob(str(item), recursive=True))
+        there = walk(item) if item.is_dir() else map(Path, glob.glob(str(item), recursive=True))
         found = audio_paths(there)
         if not found:
             raise FileNotFoundError(f"{item}: there is no audio file; known suffixes: {', '.join(sorted(SUFFIXES))}.")
@@ -126,8 +125,8 @@ def own(audio: Path, folder: Path, name: str) -> Path | None:
 
 
 def write(diarization: Diarization, folder: Path, name: str) -> None:
-    """Write `name.json` and `name.rttm`, the RTTM last: where it is, all is."""
+    """Write `name.json` and `name.rttm`, both or neither; the RTTM last: where it is, all is."""
     serialized = json.dumps(diarization.serialize(), indent=2, ensure_ascii=False)
-    for path, text in ((json_path(folder, name), serialized), (rttm_path(folder, name), diarization.to_rttm())):
-        with writing_text(path) as file:
-            file.write(text)
+    with replacing(rttm_path(folder, name)) as rttm, replacing(json_path(folder, name)) as other:
+        for path, text in ((other, serialized), (rttm, diarization.to_rttm())):
+            path.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -5,13 +5,19 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from pyannote.database import FileFinder, registry
+
+# of audio that is read, and of other audio
+SUFFIXES = frozenset(".wav .wave .flac .ogg .oga .opus .mp3 .aiff .aif .aifc .au .caf .w64".split())
+CONVERTIBLE = frozenset(".m4a .aac .mp4 .wma .webm .mkv".split())
 
 
 @contextmanager
@@ -23,10 +29,29 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o644)
+        temporary.chmod(stat.S_IMODE(path.stat().st_mode) if path.exists() else permitted(0o666))
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def permitted(mode: int) -> int:
+    """What the process leaves of a mode when it makes a file or a folder: temporary ones are for their owner alone."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mode & ~mask
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """Files below a folder, at any depth, in order; links are followed, and what is hidden is left out."""
+    seen = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(parent)) in seen:  # a link to a folder above
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
 
 
 def check_writable(folder: Path) -> None:
@@ -41,6 +66,21 @@ def passing(name: str) -> Path:
     folder = tempfile.mkdtemp()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder, name)
+
+
+def audio_paths(paths: Iterable[Path]) -> list[Path]:
+    """Those of some paths that end as audio does, sorted, without hidden ones, such as the "._x.wav" of macOS.
+
+    Of audio that has to be converted first there is a warning, where it was not.
+    """
+    shown = [path for path in paths if path.name[0] != "."]
+    found = sorted(path for path in shown if path.suffix.lower() in SUFFIXES)
+    names = {path.with_suffix("") for path in found}
+    left = sorted(path for path in shown if path.suffix.lower() in CONVERTIBLE and path.with_suffix("") not in names)
+    if left:
+        told = f"left out, since FFmpeg has to convert them first: {len(left)} files, such as {left[0]}."
+        warnings.warn(told, stacklevel=3)
+    return found
 
 
 @contextmanager

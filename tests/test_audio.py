@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pyannote.core import Segment
 from pyannote.database import ProtocolFile
 
-from pyannote_pix2seq.audio import SAMPLE_RATE, audio_paths, open_audio, rechunk, resample
+from pyannote_pix2seq.audio import SAMPLE_RATE, mixed, open_audio, rechunk, resample
+from pyannote_pix2seq.files import audio_paths
 
 FORMATS = {  # suffix: format, subtype, sample rates
     "wav": ("WAV", "PCM_16", (8000, 16000, 44100, 48000)),
@@ -167,6 +168,11 @@ def test_a_part_outside_of_its_file_is_told(tmp_path, span):
         open_audio((path, Segment(*span)))
     write(path, np.zeros(0), SAMPLE_RATE)
     assert open_audio((path, Segment(*span))).num_samples == 0  # nobody speaks in it anyway
+
+
+def test_short_blocks_the_wrong_way_round_are_refused():
+    with pytest.raises(ValueError, match="not the other way round"):
+        list(mixed([np.zeros((16, 1), np.float32)] * 3, "stream"))
 
 
 def test_a_waveform_needs_a_channel():

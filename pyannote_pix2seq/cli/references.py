@@ -11,8 +11,8 @@ from pyannote.core import Annotation, Segment, Timeline
 from pyannote.database import registry
 from yaml import YAMLError
 
-from ..audio import READABLE, audio_paths, open_audio
-from ..files import find_audio, reading_text
+from ..audio import READABLE, open_audio
+from ..files import audio_paths, find_audio, reading_text, walk
 
 SUBSETS = ("train", "development", "test")
 
@@ -147,7 +147,7 @@ def _whole(audio: Any) -> Timeline:
 
 
 def _of_folder(folder: Path, kind: str | None) -> list[Mapping[str, Any]]:
-    audio = [path for path in audio_paths(folder.rglob("*")) if path.is_file()]
+    audio = audio_paths(walk(folder))
     if not audio:
         raise ValueError(f"{folder}: there is no audio file in this folder.")
     files: list[Mapping[str, Any]] = []
@@ -176,8 +176,8 @@ def _of_folder(folder: Path, kind: str | None) -> list[Mapping[str, Any]]:
     names = {path.with_suffix("") for path in audio}
     alone = [
         path
-        for path in sorted(folder.rglob("[!.]*.rttm"))
-        if names.isdisjoint({path.with_suffix(""), path.with_suffix("").with_suffix("")})
+        for path in walk(folder)
+        if path.suffix == ".rttm" and names.isdisjoint({path.with_suffix(""), path.with_suffix("").with_suffix("")})
     ]
     if alone:
         warnings.warn(

@@ -21,6 +21,7 @@ import torch
 from joblib import Parallel, delayed
 
 from .. import audio
+from ..files import permitted
 from . import sound, spectrum, speech_regions
 from .cache import cache_folder
 from .plan import SAMPLE_RATE
@@ -90,7 +91,7 @@ class Bank:
             unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder))
             try:
                 _decode(utterances, min_speech, unfinished)
-                unfinished.chmod(0o755)
+                unfinished.chmod(permitted(0o777))
                 unfinished.rename(there)
             except OSError:
                 if not (there / TABLE).exists():  # otherwise another process was faster

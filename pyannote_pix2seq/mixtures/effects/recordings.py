@@ -12,7 +12,8 @@ from typing import overload
 import numpy as np
 from cachetools import LRUCache, cached
 
-from ...audio import SAMPLE_RATE, SUFFIXES, open_audio
+from ...audio import SAMPLE_RATE, open_audio
+from ...files import SUFFIXES
 from ..sources.base import audio_files, existing_folder
 
 Samples = np.ndarray  # (sample,) float32

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+
+from ...files import walk
 
 SUBSETS = ("train", "development", "test")
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac"})
@@ -130,13 +131,9 @@ def existing_file(path: str | Path, what: str) -> Path:
 
 
 def audio_files(folder: Path, suffixes: Iterable[str] = AUDIO_SUFFIXES) -> Iterator[Path]:
-    """Audio files below a folder, at any depth, sorted; hidden ones (such as the "._x.wav" of macOS) are left out."""
+    """Audio files below a folder, at any depth, sorted (see `walk`)."""
     wanted = frozenset(suffixes)
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if os.path.splitext(name)[1].lower() in wanted and not name.startswith("."):
-                yield Path(parent, name)
+    return (path for path in walk(folder) if path.suffix.lower() in wanted)
 
 
 def check_audio(folder: Path, what: str, layout: str) -> None:

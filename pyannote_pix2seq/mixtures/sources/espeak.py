@@ -25,6 +25,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from ...files import permitted
 from ..cache import cache_folder
 from .base import Source, Utterance
 from .sentences import PHRASES, sentence
@@ -128,7 +129,7 @@ class ESpeak(Source):
             try:
                 for i, samples in enumerate(self._say(voice, texts)):
                     soundfile.write(unfinished / _name(i), samples, SAMPLE_RATE, subtype="PCM_16")
-                unfinished.chmod(0o755)
+                unfinished.chmod(permitted(0o777))
                 unfinished.rename(folder)
             except OSError:
                 if not folder.exists():  # otherwise another process was faster
