@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 from torch.utils.data import Dataset
 
+from ..mixtures.plan import SAMPLE_RATE
 from ..turns import Turn
 from .targets import Window
 from .windows import RecordedWindows, SyntheticWindows
@@ -55,7 +56,7 @@ class WithNoiseTurns(Dataset):
     def __getitem__(self, index: int) -> Window:
         window = self.windows[index]
         forced, asked = window.turns[: window.num_forced], window.turns[window.num_forced :]
-        last = self.windows.grid.num_steps  # of the window, which may be shorter than the model's
+        last = round(len(window.waveform) / SAMPLE_RATE / self.windows.grid.resolution)
         first = min(max((turn.end for turn in forced), default=0), last - 1)
         rng = np.random.default_rng((self.seed, index, 1))  # not the numbers of the window itself
         return replace(window, noise=noise_turns(rng, asked, first, last, self.most))

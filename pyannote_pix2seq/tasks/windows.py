@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -133,7 +134,8 @@ class SyntheticWindows(Dataset):
         rng = np.random.default_rng((self.seed, index // self.together, 1))
         if self.shortest is None or rng.random() >= self.SHORTENED:
             return self.grid
-        steps = 16 * round(rng.uniform(self.shortest, self.grid.duration) / self.grid.resolution / 16)
+        steps = 16 * math.ceil(rng.uniform(self.shortest / self.grid.resolution, self.grid.num_steps) / 16)
+        steps = min(steps, self.grid.num_steps)
         return TimeGrid(steps * self.grid.resolution, steps)
 
     def difficulty(self, index: int) -> float:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pyannote_pix2seq.prompts import SpeakerMemory, prompt, remember
+from pyannote_pix2seq.tasks.noise_turns import WithNoiseTurns
 from pyannote_pix2seq.tasks.recordings import read_part, read_protocol
 from pyannote_pix2seq.tasks.windows import Prompting, RecordedWindows, SyntheticWindows
 from pyannote_pix2seq.turns import TimeGrid, Turn, clip
@@ -99,8 +100,10 @@ def test_batches_of_shorter_windows_are_of_one_length():
     lengths = [[len(windows[3 * batch + i].waveform) for i in range(3)] for batch in range(20)]
     assert all(len(set(batch)) == 1 for batch in lengths)
     seconds = [batch[0] / 16000 for batch in lengths]
-    assert 4 <= sum(s < 4.0 for s in seconds) <= 12 and min(seconds) >= 0.9 and max(seconds) == 4.0
-    for window in map(windows.__getitem__, range(60)):
+    assert 4 <= sum(s < 4.0 for s in seconds) <= 12 and min(seconds) >= 1.0 and max(seconds) == 4.0
+    noisy = WithNoiseTurns(windows, 4, 0)
+    for window in map(noisy.__getitem__, range(60)):
+        assert all(end <= len(window.waveform) // 320 for _, end in window.noise)
         assert all(turn.end <= len(window.waveform) // 320 for turn in window.turns)
         assert window.num_forced == 0 or window.turns[window.num_forced - 1].end <= len(window.waveform) // 640
 
