@@ -43,7 +43,7 @@ def attend(frames: Tensor, attention: Tensor) -> Tensor:
     ----------
     frames : (batch, frame, class)
     attention : (batch, frame, class)
-        Not negative; that of a `DeviNet` sums to one over the classes of each frame, as in the paper's code.
+        Not negative.
 
     Returns
     -------
@@ -96,7 +96,7 @@ class DeviNet(Shippable):
     activation_type : {"tanh", "sigmoid"}
         Activation of the feed-forward layers.
     attention : bool
-        Add the paper's attention head: tells which classes occur in a chunk, and can be trained on weak labels.
+        Add an attention head as the paper's (but normalised over frames, not classes): tells which classes occur in a chunk, and can be trained on weak labels.
     sample_rate, num_channels, task
         See `pyannote.audio.Model`.
 
@@ -228,7 +228,9 @@ class DeviNet(Shippable):
         detections = self.activation(self.classifier(hidden).float())
         if not self.hparams.attention:
             return Detection(detections)
-        attention = torch.softmax(self.attention(hidden), dim=-1)
+        # over frames: the paper's code has it over classes, so that where none of a few occurs one is looked at all the
+        # same, and weak labels do not localise (seen with the two of `test_weak_labels_localise`)
+        attention = torch.softmax(self.attention(hidden), dim=1)
         return Detection(detections, attention, attend(detections, attention))
 
     def forward(self, waveforms: Tensor) -> Tensor:

@@ -210,9 +210,9 @@ def test_a_clip_is_a_probability():
     assert attend(torch.ones(50, 501, 4), torch.rand(50, 501, 4)).max() <= 1
 
 
-def test_attention_sums_to_one_over_classes():
+def test_attention_sums_to_one_over_frames():
     detection = make(attention=True, **TINY).detect(noise(8000, batch_size=2))
-    torch.testing.assert_close(detection.attention.sum(2), torch.ones(detection.attention.shape[:2]))
+    torch.testing.assert_close(detection.attention.sum(1), torch.ones(2, 4))
     torch.testing.assert_close(detection.clips, attend(detection.frames, detection.attention))
 
 

@@ -21,7 +21,7 @@ POSITIONS, STEPS = 8, 4
 
 
 def batch_of(*all_turns, num_forced=0):
-    windows = [Window(np.zeros(160, np.float32), turns, [0, 1, 2, 3], num_forced) for turns in all_turns]
+    windows = [Window(np.zeros(9600, np.float32), turns, [0, 1, 2, 3], num_forced) for turns in all_turns]
     return collate(windows, VOCABULARY, POSITIONS, STEPS)
 
 
@@ -133,7 +133,7 @@ class Same:
 
 
 def noisy(turns, num_forced=0, most=5, index=0):
-    return WithNoiseTurns(Same(Window(np.zeros(160, np.float32), turns, [0, 1, 2, 3], num_forced)), most, 0)[index]
+    return WithNoiseTurns(Same(Window(np.zeros(9600, np.float32), turns, [0, 1, 2, 3], num_forced)), most, 0)[index]
 
 
 @given(references(), st.integers(0, 2**32 - 1), st.integers(0, 30), st.integers(1, 9))
