@@ -96,8 +96,8 @@ class DeviNet(Shippable):
     activation_type : {"tanh", "sigmoid"}
         Activation of the feed-forward layers.
     attention : bool
-        Add an attention head: tells which classes occur in a chunk, and can be trained on weak labels. As the paper's, but
-        normalised over frames, not over classes.
+        Add an attention head: tells which classes occur in a chunk, and can be trained on weak labels. As the paper's,
+        but normalised over frames, not over classes.
     sample_rate, num_channels, task
         See `pyannote.audio.Model`.
 
