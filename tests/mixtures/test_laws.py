@@ -210,7 +210,9 @@ def test_excerpts_stay_in_their_utterance(bank, style, seed):
 
 @given(styles, seeds)
 def test_same_seed_same_plan_other_seed_another(bank, style, seed):
-    assert plan(bank, style, seed) == plan(bank, style, seed) != plan(bank, style, seed + 1)
+    one, other = plan(bank, style, seed), plan(bank, style, seed + 1)
+    assert one == plan(bank, style, seed)
+    assert one != other or not one.voices  # where nobody talks, all are alike
 
 
 @given(styles, seeds)
