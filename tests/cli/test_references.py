@@ -20,6 +20,16 @@ def folder(tmp_path):
     return tmp_path
 
 
+def protocol(folder, name, test, audio="one/one.wav"):
+    """Registered from a database.yml in the folder, whose only subset is said in YAML."""
+    (folder / "database.yml").write_text(
+        f"Databases: {{{name.partition('.')[0]}: '{audio}'}}\n"
+        "Protocols: {%s: {%s: {%s: {test: {%s}}}}}\n" % (*name.split("."), test)
+    )
+    load_registries([folder / "database.yml"])
+    return name
+
+
 def test_references_beside_the_audio(folder):
     one, two = references(str(folder), "test")
     assert (one["uri"], one["annotation"].labels(), one["annotated"].duration()) == ("one", ["loose"], 2.0)
@@ -92,14 +102,10 @@ def test_where_nothing_is_annotated_nothing_is_scored(folder):
     (folder / "test.lst").write_text("one\ntwo\n")
     (folder / "test.rttm").write_text("SPEAKER one 1 0.5 1.0 <NA> <NA> told <NA> <NA>\n")
     (folder / "test.uem").write_text("one 1 0.0 1.5\n")
-    (folder / "database.yml").write_text(
-        "Databases: {Parts: '{uri}/{uri}.wav'}\n"
-        "Protocols: {Parts: {SpeakerDiarization: {Here: "
-        "{test: {uri: test.lst, annotation: test.rttm, annotated: test.uem}}}}}\n"
-    )
-    load_registries([folder / "database.yml"])
+    tables = "uri: test.lst, annotation: test.rttm, annotated: test.uem"
+    parts = protocol(folder, "Parts.SpeakerDiarization.Here", tables, "{uri}/{uri}.wav")
     assert references(str(folder), "test")[0]["annotated"].duration() == 0
-    files = references("Parts.SpeakerDiarization.Here", "test")
+    files = references(parts, "test")
     assert [file["annotated"].duration() for file in files] == [1.5, 0]
     found = Annotation()
     found[Segment(0.2, 0.9)] = "somebody"
@@ -142,11 +148,7 @@ def test_a_protocol_comes_before_the_folder_of_its_runs(folder, monkeypatch):
     """Training writes to a folder that is named after the protocol."""
     (folder / "test.lst").write_text("one\n")
     (folder / "test.rttm").write_text("SPEAKER one 1 0.5 1.0 <NA> <NA> told <NA> <NA>\n")
-    (folder / "database.yml").write_text(
-        "Databases: {Runs: one/one.wav}\n"
-        "Protocols: {Runs: {Segmentation: {Here: {test: {uri: test.lst, annotation: test.rttm}}}}}\n"
-    )
-    load_registries([folder / "database.yml"])
+    protocol(folder, "Runs.Segmentation.Here", "uri: test.lst, annotation: test.rttm")
     monkeypatch.chdir(folder)
     (folder / "Runs.Segmentation.Here").mkdir()
     (file,) = references("Runs.Segmentation.Here", "test")
@@ -167,13 +169,9 @@ def test_a_protocol_that_does_not_say_where_its_audio_is(folder):
 def test_a_protocol_whose_tables_cannot_be_read_is_told(folder):
     (folder / "test.lst").write_text("one\n")
     (folder / "test.turns").write_text("")
-    (folder / "database.yml").write_text(
-        "Databases: {Odd: one/one.wav}\n"
-        "Protocols: {Odd: {Segmentation: {Here: {test: {uri: test.lst, annotation: test.turns}}}}}\n"
-    )
-    load_registries([folder / "database.yml"])
+    odd = protocol(folder, "Odd.Segmentation.Here", "uri: test.lst, annotation: test.turns")
     with pytest.raises(ValueError, match=r"Odd.Segmentation.Here: its test subset cannot be read: .*turns"):
-        references("Odd.Segmentation.Here", "test")
+        references(odd, "test")
 
 
 def test_a_protocol_may_tell_the_channel(folder):
@@ -181,13 +179,8 @@ def test_a_protocol_may_tell_the_channel(folder):
     soundfile.write(folder / "one" / "one.wav", samples, 16000, "FLOAT")
     (folder / "test.lst").write_text("one\n")
     (folder / "test.rttm").write_text("SPEAKER one 1 0.5 1.0 <NA> <NA> told <NA> <NA>\n")
-    (folder / "database.yml").write_text(
-        "Databases: {Stereo: one/one.wav}\n"
-        "Protocols: {Stereo: {Segmentation: {Here: {test: "
-        "{uri: test.lst, annotation: test.rttm, channel: 1}}}}}\n"
-    )
-    load_registries([folder / "database.yml"])
-    files = references("Stereo.Segmentation.Here", "test")
+    stereo = protocol(folder, "Stereo.Segmentation.Here", "uri: test.lst, annotation: test.rttm, channel: 1")
+    files = references(stereo, "test")
     assert (in_memory(files[0])["waveform"] == 0.5).all()
     heard = []
 
