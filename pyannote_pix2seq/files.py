@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
+import yaml
 from pyannote.database import FileFinder, registry
 
 # of audio that is read, and of other audio
@@ -97,6 +98,14 @@ def reading_text(path: Path) -> Iterator[TextIO]:
             yield file
     except UnicodeDecodeError as error:
         raise ValueError(f"{str(path)!r} is not in UTF-8 ({error}); save it as such.") from None
+
+
+def read_yaml(path: Path) -> Any:
+    """Content of a YAML file; raises ValueError, which names the file, when it is none."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: is no yaml file: {error}") from None
 
 
 @contextmanager

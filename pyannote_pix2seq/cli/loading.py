@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from pyannote.audio import Model, Pipeline
 from pyannote.audio import pipelines as stock
 from pyannote.audio.utils.dependencies import MissingDependency, WrongDependencyVersion
 
 from .. import pretrained
 from ..audio import SAMPLE_RATE, open_audio
+from ..files import read_yaml
 from ..models.checkpoints import load_checkpoint
 from ..models.weights import WEIGHTS, load
 from ..pipelines import MultiLabelSegmentation, PromptedSpeakerDiarization
@@ -57,10 +57,7 @@ def load_pipeline(source: str) -> Pipeline:
 
 def _check_config(path: Path) -> None:
     """Raises ValueError when a `config.yaml` is none."""
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: is no yaml file: {error}") from None
+    config = read_yaml(path)
     if isinstance(config, dict) and (unknown := [key for key in config if key not in SECTIONS]):
         raise ValueError(f"{path}: unknown section {unknown[0]!r}; sections: {', '.join(SECTIONS)}.")
     pipeline = config.get("pipeline") if isinstance(config, dict) else None

@@ -149,13 +149,12 @@ def _entry(argument: str) -> str:
     import yaml
     from hydra.core.config_store import ConfigStore
 
+    from ..files import read_yaml
+
     path = Path(value)
     if not path.is_file():
         raise FileNotFoundError(f"{argument}: there is no such file.")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{value}: is no yaml file: {error}") from None
+    content = read_yaml(path)
     entry = content.get(group, content) if isinstance(content, dict) else None
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
         raise ValueError(
