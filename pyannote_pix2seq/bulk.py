@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .diarization import Diarization
-from .files import SUFFIXES, audio_paths, reading_text, replacing, walk
+from .files import SUFFIXES, audio_paths, reading_text, walk, writing_text
 from .pipelines import PromptedSpeakerDiarization
 
 THERE = "is there already, beside its recording: write to another folder, or remove it."
@@ -127,6 +127,7 @@ def own(audio: Path, folder: Path, name: str) -> Path | None:
 def write(diarization: Diarization, folder: Path, name: str) -> None:
     """Write `name.json` and `name.rttm`, both or neither; the RTTM last: where it is, all is."""
     serialized = json.dumps(diarization.serialize(), indent=2, ensure_ascii=False)
-    with replacing(rttm_path(folder, name)) as rttm, replacing(json_path(folder, name)) as other:
-        for path, text in ((other, serialized), (rttm, diarization.to_rttm())):
-            path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    with writing_text(rttm_path(folder, name)) as rttm, writing_text(json_path(folder, name)) as other:
+        other.write(serialized)
+        rttm.write(diarization.to_rttm())
+        rttm.flush()  # what the disk has no room for fails before the JSON is there
