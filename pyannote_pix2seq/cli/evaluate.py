@@ -123,8 +123,8 @@ def _apply(pipeline: Any, files: list[Mapping[str, Any]], num_speakers: str) -> 
         count = len(file["annotation"].labels()) if num_speakers == "oracle" else int(num_speakers)
         return {"num_speakers": count} if count else {}  # where nobody speaks there is nothing to tell
 
-    heard = [{key: file[key] for key in ("uri", "audio", "channel") if key in file} for file in files]
-    asked = [{**file, "pipeline_kwargs": options(f)} for file, f in zip(heard, files, strict=True)]
+    heard = ("uri", "audio", "channel")
+    asked = [{**{key: f[key] for key in heard if key in f}, "pipeline_kwargs": options(f)} for f in files]
     if isinstance(pipeline, PromptedSpeakerDiarization):
         for file, diarization in pipeline(asked):
             diarization.memory = SpeakerMemory()  # clips of everybody in all files would be kept

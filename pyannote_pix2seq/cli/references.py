@@ -147,7 +147,8 @@ def _whole(audio: Any) -> Timeline:
 
 
 def _of_folder(folder: Path, kind: str | None) -> list[Mapping[str, Any]]:
-    audio = audio_paths(walk(folder))
+    there = list(walk(folder))
+    audio = audio_paths(there)
     if not audio:
         raise ValueError(f"{folder}: there is no audio file in this folder.")
     files: list[Mapping[str, Any]] = []
@@ -176,7 +177,7 @@ def _of_folder(folder: Path, kind: str | None) -> list[Mapping[str, Any]]:
     names = {path.with_suffix("") for path in audio}
     alone = [
         path
-        for path in walk(folder)
+        for path in there
         if path.suffix == ".rttm" and names.isdisjoint({path.with_suffix(""), path.with_suffix("").with_suffix("")})
     ]
     if alone:

@@ -261,9 +261,8 @@ def _resumed(resume: str | None, folder: Path, model: Model, averages: bool) -> 
     task.prepare_data()
     task.setup()  # some have to see the data first
     for what in ("classes", "num_voices"):
-        before, now = (
-            getattr(s, what, None) for s in (checkpoint["pyannote.audio"]["specifications"], task.specifications)
-        )
-        if before != (now.tolist() if isinstance(now, np.ndarray) else now):
+        both = (checkpoint["pyannote.audio"]["specifications"], task.specifications)
+        before_and_now: list[Any] = [getattr(each, what, None) for each in both]
+        if not np.array_equal(*before_and_now):  # pyannote has some classes in an array
             raise ValueError(f"resume: {path} is of a run with other {what} than this one.")
     return str(path)

@@ -129,10 +129,12 @@ class SyntheticWindows(Dataset):
         self.shortest = shortest
         self.together = together
 
-    def length(self, index: int) -> TimeGrid:
+    def grid_of(self, index: int) -> TimeGrid:
         """Of the windows of a batch, prompts included; whole audio positions for any stem of at most 16 steps."""
+        if self.shortest is None:
+            return self.grid
         rng = np.random.default_rng((self.seed, index // self.together, 1))
-        if self.shortest is None or rng.random() >= self.SHORTENED:
+        if rng.random() >= self.SHORTENED:
             return self.grid
         steps = 16 * math.ceil(rng.uniform(self.shortest / self.grid.resolution, self.grid.num_steps) / 16)
         steps = min(steps, self.grid.num_steps)
@@ -145,7 +147,7 @@ class SyntheticWindows(Dataset):
         rng = np.random.default_rng((self.seed, index))
         prompted = rng.random() < self.prompting.probability
         history = max(round(rng.uniform(*self.prompting.history) / self.grid.resolution), 1) if prompted else 0
-        grid = self.length(index)
+        grid = self.grid_of(index)
         total = history + grid.num_steps
         plan = self.simulator.plan(rng, total * self.grid.resolution, self.difficulty(index))
         waveform = self.simulator.render(plan)
@@ -214,7 +216,8 @@ class RecordedWindows(Dataset):
             file, first, last = self.regions[min(drawn, len(self.regions) - 1)].tolist()
             start = rng.uniform(first, max(last - self.grid.duration, first))
             end = min(start + self.grid.duration, last)
-            room = self.max_voices + 1 - len({turn.speaker for turn in self.turns(file, start, end)})
+            spoken = self.turns(file, start, end)
+            room = self.max_voices + 1 - len({turn.speaker for turn in spoken})
             if room >= 0:
                 break
         else:
@@ -232,8 +235,8 @@ class RecordedWindows(Dataset):
                 steps = int((past[1] - past[0]) / self.grid.resolution)
                 waveform, turns = self.cut(file, past[0], past[0] + steps * self.grid.resolution)
                 made, known = self.prompting(rng, waveform, turns, steps, self.grid, most)
-        waveform, turns = self.cut(file, start, end)
-        return assemble(made, known, waveform, turns, self.grid, self.prepared["voices"].tolist())
+        waveform = read_part(str(self.prepared["audio"][file]), start, end)
+        return assemble(made, known, waveform, spoken, self.grid, self.prepared["voices"].tolist())
 
     def past(
         self, rng: np.random.Generator, region: tuple[float, float], chunk: tuple[float, float]
